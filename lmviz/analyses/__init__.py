@@ -1,0 +1,54 @@
+"""Every method there is: one file each, listed here by name; `run` answers by slug."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from lmviz.analyses.attention import (
+    attention_flow,
+    attention_pattern,
+    attention_rollout,
+    head_statistics,
+    query_key,
+    value_weighted_attention,
+)
+from lmviz.analyses.base import Analysis, Progress, ignore
+from lmviz.analyses.predictions import token_distributions
+from lmviz.errors import UnknownAnalysis, did_you_mean
+from lmviz.results import Result
+
+if TYPE_CHECKING:
+    from lmviz.models.loaded import LoadedModel
+
+_MODULES: tuple[ModuleType, ...] = (
+    attention_pattern,
+    attention_rollout,
+    attention_flow,
+    value_weighted_attention,
+    head_statistics,
+    query_key,
+    token_distributions,
+)
+ANALYSES: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
+
+
+def run(slug: str, model: "LoadedModel", *, on_progress: Progress = ignore, **params: Any) -> Result:
+    """Answer one question about a model.
+
+    Args:
+        slug: A name in `ANALYSES`.
+        model: What `lmviz.load` or `lmviz.wrap` gave.
+        on_progress: Called now and then with the share that is done.
+        **params: The analysis's own parameters, such as text.
+
+    Returns:
+        Plain numbers with their provenance.
+
+    Raises:
+        UnknownAnalysis: No analysis of that slug.
+        InvalidParameter: A parameter of the wrong name or type.
+        LmvizError: Anything else a person can put right.
+    """
+    if slug not in ANALYSES:
+        raise UnknownAnalysis(f"There is no analysis '{slug}'.{did_you_mean(slug, ANALYSES)}")
+    result: Result = ANALYSES[slug].answer(model, params, on_progress=on_progress)
+    return result

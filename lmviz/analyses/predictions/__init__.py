@@ -1,0 +1,1 @@
+"""What does a model expect? Methods on its logits."""
