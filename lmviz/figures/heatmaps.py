@@ -1,0 +1,229 @@
+"""Heat maps: all heads as a grid of small pictures, and single matrices with labelled rows and columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lmviz.figures.colours import LINE, QUIET, Colouring, amounts, fitting, ink_on, signed
+from lmviz.figures.layout import MARGIN, TOP, Content, colour_bar, empty, framed, label_width, pooled
+from lmviz.figures.query_key_payload import query_token
+from lmviz.figures.scene import Box, Heat, Label, Scene, Shape
+from lmviz.figures.wording import format_number, text_width, token_label
+from lmviz.results import AttentionPattern, LayerHeadGrid, LayerPositionGrid, QueryKeyProducts, Result, TokenMatrix
+
+MAX_KEYS = 40  # key positions drawn in a query–key figure
+_WIDE = 1100.0  # a heat map is at most about this wide
+_NUMBERED = 420  # up to so many cells hold their number
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One matrix to draw: coloured cells with labels on the left and on top."""
+
+    values: np.ndarray
+    colouring: Colouring
+    rows: Sequence[str]
+    columns: Sequence[str]
+    row_axis: str
+    column_axis: str
+    unit: str = ""
+    finding: str = ""
+    notes: Sequence[str] = ()
+    beside: Sequence[tuple[str, Sequence[str]]] = field(default_factory=tuple)  # columns of text on the right
+
+
+def attention_grid(result: AttentionPattern) -> Scene:
+    """Draw every head as a small picture, layers downwards and heads to the right, all on one scale."""
+    layers, heads, queries, keys = result.pattern.shape
+    if result.pattern.size == 0:
+        return empty(result)
+    side = float(np.clip(np.floor(_WIDE / heads) - 6, 24, 96))
+    limit = int(side)
+    drawn = pooled(result.pattern, limit, 2, 3)
+    colouring = amounts(drawn, scale="root")
+    left, top = MARGIN + 34, TOP + 18
+    shapes: list[Shape] = [
+        Label(left + head * (side + 6) + side / 2, TOP + 6, f"H{head}", 11, "middle", colour=QUIET)
+        for head in range(heads)
+    ]
+    for layer in range(layers):
+        y = top + layer * (side + 6)
+        shapes.append(Label(left - 8, y + side / 2, f"L{layer}", 11, "end", colour=QUIET))
+        for head in range(heads):
+            x = left + head * (side + 6)
+            shapes += [
+                Heat(x, y, side, side, colouring.steps[layer, head], colouring.palette, is_image=True),
+                Box(x, y, side, side, stroke=LINE),
+            ]
+    bottom = top + layers * (side + 6) + 8
+    shapes += colour_bar(colouring, x=left, y=bottom)
+    notes = [_reading(result, queries, keys, is_pooled=drawn.shape != result.pattern.shape)]
+    right = max(left + heads * (side + 6) - 6, left + 420)
+    return framed(result, Content(shapes, right, bottom + 10, _strongest(result), notes))
+
+
+def token_matrix(result: TokenMatrix) -> Scene:
+    """Draw one number per query and key."""
+    if result.values.size == 0:
+        return empty(result)
+    labels = [token_label(token) for token in result.tokens]
+    query, key = np.unravel_index(int(np.nanargmax(_known(result.values))), result.values.shape)
+    finding = (
+        f"Largest: from {labels[query]} to {labels[key]}, {format_number(float(result.values[query, key]))}; "
+        f"{len(labels)} tokens."
+    )
+    return _single(result, Grid(result.values, fitting(result.values), labels, labels, "from", "to", "", finding))
+
+
+def layer_head_grid(result: LayerHeadGrid) -> Scene:
+    """Draw one number per layer and head, with the number in its cell."""
+    if result.values.size == 0:
+        return empty(result)
+    layers, heads = result.values.shape
+    place = int(np.nanargmax(_known(result.values)))
+    top = format_number(float(result.values.flat[place]))
+    return _single(
+        result,
+        Grid(
+            result.values, fitting(result.values), [f"L{i}" for i in range(layers)], [f"H{i}" for i in range(heads)],
+            "layer", "head", result.unit, f"Largest: L{place // heads}H{place % heads}, {top} {result.unit}.",
+            [result.note] if result.note else [],
+        ),
+    )  # fmt: skip
+
+
+def layer_position_grid(result: LayerPositionGrid) -> Scene:
+    """Draw one number per layer and position."""
+    if result.values.size == 0:
+        return empty(result)
+    layers, positions = result.values.shape
+    labels = [token_label(token) for token in result.tokens]
+    place = int(np.nanargmax(_known(np.abs(result.values))))
+    finding = (
+        f"Largest in size: layer {place // positions} at {labels[place % positions]}, "
+        f"{format_number(float(result.values.flat[place]))} {result.unit}."
+    )
+    rows = [f"L{i}" for i in range(layers)]
+    return _single(
+        result,
+        Grid(result.values, fitting(result.values), rows, labels, "layer", "position", result.unit, finding),
+    )
+
+
+def query_key_products(result: QueryKeyProducts) -> Scene:
+    """Draw query times key, dimension by dimension, for the keys that get most; scores and pattern beside them."""
+    if result.products.size == 0:
+        return empty(result)
+    kept = np.sort(np.argsort(-np.nan_to_num(result.pattern), kind="stable")[:MAX_KEYS])
+    left_out = len(result.tokens) - len(kept)
+    values = result.products[kept]
+    labels = [token_label(result.tokens[key]) for key in kept]
+    best = int(np.nanargmax(_known(result.pattern)))
+    token = query_token(result)
+    query = f"position {result.query}" if token is None else token_label(token)
+    share = format_number(float(result.pattern[best]))
+    finding = f"From {query}: most to {token_label(result.tokens[best])}, pattern {share}."
+    notes = [
+        f"Sum of a row × {format_number(result.scale)} (scale) + mask and position bias = score; softmax = pattern."
+    ]
+    if left_out:
+        share = format_number(float(np.nansum(result.pattern[kept])))
+        notes.append(f"The {len(kept)} keys with most attention (together {share}); {left_out} more are not drawn.")
+    beside = [
+        ("sum", [format_number(float(row.sum())) for row in values]),
+        ("score", [format_number(float(score)) for score in result.scores[kept]]),
+        ("pattern", [format_number(float(share)) for share in result.pattern[kept]]),
+    ]
+    columns = [str(i) for i in range(values.shape[1])]
+    grid = Grid(values, signed(values), labels, columns, f"from {query} to", "dimension", "", finding, notes, beside)
+    return _single(result, grid)
+
+
+def _single(result: Result, grid: Grid) -> Scene:
+    """Lay out one labelled heat map."""
+    rows, columns = grid.values.shape
+    numbered = rows * columns <= _NUMBERED and columns <= 24
+    inside = [format_number(float(value)) for value in grid.values.flat] if numbered else []
+    fitted = float(np.clip(np.floor(_WIDE / columns), 1.5, 22))
+    wide = max([text_width(text, 11) + 8 for text in inside], default=fitted)
+    high = 24.0 if numbered else float(np.clip(np.floor(_WIDE / rows), 1.5, 20))
+    upright = all(len(label) <= 3 for label in grid.columns)
+    left = MARGIN + 18 + label_width(grid.rows) + 8
+    top = TOP + 18 + (16 if upright else min(150.0, label_width(grid.columns)) + 8)
+    shapes: list[Shape] = [
+        Heat(left, top, columns * wide, rows * high, grid.colouring.steps, grid.colouring.palette),
+        Box(left, top, columns * wide, rows * high, stroke=LINE),
+        Label(left + columns * wide / 2, TOP + 4, f"{grid.column_axis} →", 12, "middle", colour=QUIET),
+        Label(MARGIN + 4, top + rows * high / 2, f"← {grid.row_axis}", 12, "middle", -90, QUIET),
+        *_row_labels(grid.rows, left - 8, top, high),
+        *_column_labels(grid.columns, left, top - 6, wide, upright=upright),
+    ]
+    if numbered:
+        shapes += _numbers(grid, left, top, wide, high)
+    right = left + columns * wide
+    for name, texts in grid.beside:
+        right += 64
+        shapes.append(Label(right, top - 12, name, 11, "end", colour=QUIET))
+        shapes += _row_labels(texts, right, top, high)
+    bottom = top + rows * high + 14
+    shapes += colour_bar(grid.colouring, x=left, y=bottom, unit=grid.unit)
+    content = Content(shapes, max(right, left + 380), bottom + 10, grid.finding, grid.notes)
+    return framed(result, content)
+
+
+def _row_labels(texts: Sequence[str], x: float, top: float, high: float) -> list[Shape]:
+    size = min(12.0, max(9.0, high - 2))
+    every = max(1, int(np.ceil(11 / high)))
+    return [
+        Label(x, top + (i + 0.5) * high, text, size, "end", is_mono=True)
+        for i, text in enumerate(texts)
+        if i % every == 0
+    ]
+
+
+def _column_labels(texts: Sequence[str], left: float, bottom: float, wide: float, *, upright: bool) -> list[Shape]:
+    room = max((len(text) for text in texts), default=1) * 7 + 4 if upright else 12
+    every = max(1, int(np.ceil(room / wide)))
+    at = [(left + (i + 0.5) * wide, text) for i, text in enumerate(texts) if i % every == 0]
+    if upright:
+        return [Label(x, bottom - 6, text, 11, "middle", is_mono=True) for x, text in at]
+    return [Label(x, bottom, text, min(12.0, max(9.0, wide - 2)), "start", -90, is_mono=True) for x, text in at]
+
+
+def _numbers(grid: Grid, left: float, top: float, wide: float, high: float) -> list[Shape]:
+    return [
+        Label(
+            left + (column + 0.5) * wide, top + (row + 0.5) * high, format_number(float(grid.values[row, column])),
+            11, "middle", colour=ink_on(grid.colouring.palette[grid.colouring.steps[row, column]]),
+        )
+        for row in range(grid.values.shape[0])
+        for column in range(grid.values.shape[1])
+    ]  # fmt: skip
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """Put minus infinity where nothing is known, so that the largest can be asked for in any array."""
+    return np.where(np.isnan(values), -np.inf, values)
+
+
+def _reading(result: AttentionPattern, queries: int, keys: int, *, is_pooled: bool) -> str:
+    said = "Rows look from a token, columns at a token"
+    size = f"{queries} × {keys} tokens" if keys != queries else f"{queries} tokens"
+    parts = [said, f"{result.part} attention", size]
+    if is_pooled:
+        parts.append("each cell shows the largest value of a block")
+    if max(queries, keys) <= 40 and result.key_tokens is None:
+        parts.append("tokens: " + " ".join(token_label(token) for token in result.tokens))
+    return "; ".join(parts) + "."
+
+
+def _strongest(result: AttentionPattern) -> str:
+    layer, head, query, key = np.unravel_index(int(np.argmax(_known(result.pattern))), result.pattern.shape)
+    keys = result.tokens if result.key_tokens is None else result.key_tokens
+    value = format_number(float(result.pattern[layer, head, query, key]))
+    shape = result.pattern.shape
+    return (
+        f"{shape[0]} layers of {shape[1]} heads. Largest: L{layer}H{head} from {token_label(result.tokens[query])} "
+        f"to {token_label(keys[key])}, {value}."
+    )

@@ -1,0 +1,126 @@
+"""Results of every type on any tokens, made on the spot: what the tests of figures draw."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from lmviz.results import (
+    AttentionPattern,
+    LayerHeadGrid,
+    LayerPositionGrid,
+    QueryKeyProducts,
+    Result,
+    TokenDistributions,
+    TokenMatrix,
+    TokenScores,
+    TokenTable,
+)
+
+INJECTION = "</script><script>window.injected=1</script>"
+TEXTS: dict[str, tuple[str, ...]] = {
+    "empty": (),
+    "one token": (" cat",),
+    "markup": ("[CLS]", "<b>bold</b>", INJECTION, "<img src=x onerror=window.injected=1>", "&lt;", "[SEP]"),
+    "special": ("<|endoftext|>", "Ġ", "Ġcat", "##ing", "▁the", "$x_1$", "\\n", "\\u003c", "'\"`"),
+    "emoji": ("😀", "👩\u200d👩\u200d👧", "\U0001f469\U0001f3fd", "\u200d", "\ufe0f"),
+    "chinese": ("中", "文", "注意力"),
+    "right to left": (" مرحبا", "##بالعالم", " שלום"),
+    "same word": (" same",) * 5,
+    "blanks": ("\n", "\t", " ", "", "\u00a0", "\x00", "\x1b", "\ud800", "\u200b"),
+    "long": ("a" * 400, "b"),
+    "512": tuple(f" w{i}" for i in range(512)),
+}
+PROVENANCE = {"model": "tiny <i>", "revision": "53aa51172d14", "parameters": {"text": INJECTION}}
+LAYERS, HEADS, DIMENSIONS = 2, 3, 8
+
+
+def table(tokens: Sequence[str], *, segment_b: int | None = None) -> TokenTable:
+    """Give a table for tokens; from position `segment_b` on they belong to the second segment."""
+    size = len(tokens)
+    return TokenTable(
+        text=" ".join(tokens), text_pair=None, ids=tuple(range(size)), tokens=tuple(tokens), raw=tuple(tokens),
+        spans=tuple((i, i + 1) for i in range(size)), words=tuple(range(size)),
+        segments=tuple(int(segment_b is not None and i >= segment_b) for i in range(size)),
+        special=tuple(token.startswith("[") for token in tokens),
+    )  # fmt: skip
+
+
+def attention(
+    tokens: Sequence[str], *, layers: int = LAYERS, heads: int = HEADS, segment_b: int | None = None
+) -> AttentionPattern:
+    """Give random attention whose rows sum to one."""
+    size = len(tokens)
+    scores = np.random.default_rng(0).normal(size=(layers, heads, size, size)) * 2
+    weights = np.exp(scores)
+    pattern = (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
+    known = table(tokens, segment_b=segment_b)
+    return AttentionPattern(tokens=tuple(tokens), pattern=pattern, table=known, provenance=PROVENANCE)
+
+
+def products(tokens: Sequence[str], *, masked_from: int | None = None, query: int = 0) -> QueryKeyProducts:
+    """Give products that make their scores and pattern; keys from `masked_from` on are masked."""
+    size, scale = len(tokens), 0.25
+    rng = np.random.default_rng(1)
+    query_vector = rng.normal(size=DIMENSIONS).astype(np.float32)
+    key_vectors = rng.normal(size=(size, DIMENSIONS)).astype(np.float32)
+    added = np.zeros(size, dtype=np.float32)
+    if masked_from is not None:
+        added[masked_from:] = -np.inf
+    scores = (query_vector * key_vectors).sum(axis=1) * scale + added
+    weights = np.exp(scores - scores.max(initial=-1e30))
+    return QueryKeyProducts(
+        tokens=tuple(tokens), layer=1, head=2, query=query, query_vector=query_vector, key_vectors=key_vectors,
+        products=query_vector * key_vectors, added=added, scores=scores, pattern=weights / weights.sum(), scale=scale,
+        table=table(tokens), provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+def token_matrix(tokens: Sequence[str]) -> TokenMatrix:
+    """Give one number per query and key."""
+    return TokenMatrix(tokens=tuple(tokens), values=attention(tokens).pattern[0, 0], provenance=PROVENANCE)
+
+
+def token_scores(tokens: Sequence[str]) -> TokenScores:
+    """Give one signed number per token, one of them not defined."""
+    scores = np.random.default_rng(2).normal(size=len(tokens)).astype(np.float32)
+    scores[1:2] = np.nan
+    return TokenScores(
+        tokens=tuple(tokens), scores=scores, target=INJECTION, residue=0.1, unit="logits", provenance=PROVENANCE
+    )
+
+
+def layer_position_grid(tokens: Sequence[str]) -> LayerPositionGrid:
+    """Give one signed number per layer and position."""
+    values = np.random.default_rng(3).normal(size=(LAYERS, len(tokens))).astype(np.float32)
+    return LayerPositionGrid(tokens=tuple(tokens), values=values, unit="nats", provenance=PROVENANCE)
+
+
+def layer_head_grid(tokens: Sequence[str]) -> LayerHeadGrid:
+    """Give one number per layer and head, all not defined where there are no tokens."""
+    values = np.random.default_rng(4).random((LAYERS, HEADS)).astype(np.float32)
+    values[0, 0 if tokens else slice(None)] = np.nan
+    if not tokens:
+        values[:] = np.nan
+    return LayerHeadGrid(values=values, unit="nats", note=" ".join(tokens), provenance=PROVENANCE)
+
+
+def token_distributions(tokens: Sequence[str]) -> TokenDistributions:
+    """Give the tokens themselves as candidates at the first few positions."""
+    size = min(len(tokens), 8)
+    probabilities = np.full((size, size), 1 / max(size, 1), dtype=np.float32)
+    return TokenDistributions(
+        tokens=tuple(tokens), positions=tuple(range(size)), candidates=(tuple(tokens[:size]),) * size,
+        candidate_ids=np.zeros((size, size), dtype=np.int64), probabilities=probabilities,
+        entropy=np.full(size, np.log(max(size, 1)), dtype=np.float32), provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
+    "AttentionPattern": attention,
+    "TokenMatrix": token_matrix,
+    "TokenScores": token_scores,
+    "LayerPositionGrid": layer_position_grid,
+    "LayerHeadGrid": layer_head_grid,
+    "TokenDistributions": token_distributions,
+    "QueryKeyProducts": products,
+}
