@@ -1,0 +1,1 @@
+"""Streamlit components: a Python face each, and plain JavaScript beside it."""
