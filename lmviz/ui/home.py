@@ -1,0 +1,97 @@
+"""The home page: what this is, three ways in, the models at hand."""
+
+from typing import Any
+
+import streamlit as st
+
+from lmviz.ui import controls, examples, frame, warm
+
+CARDS = ("pronoun", "agreement", "repetition")
+EMBEDDED = ("minilm", "smollm2-135m")
+ATTENTION = "pages/attention.py"
+
+
+def page() -> None:
+    """Draw the page."""
+    frame.title("See where a language model looks")
+    st.container(width=760).markdown(
+        "lmviz opens BERT- and GPT-style models on any sentence you type: every head of every layer, "
+        "with the exact number behind each colour. "
+        "It runs on this machine alone, takes your own models too, and checks its numbers on each model it loads."
+    )
+    st.space("small")
+    st.header("Start with a sentence", anchor=False)
+    for column, name in zip(st.columns(len(CARDS), gap="medium"), CARDS, strict=True):
+        with column.container(border=True, height="stretch"):
+            _card(examples.example(name))
+    st.space("small")
+    st.header("Models at hand", anchor=False)
+    warm.load(EMBEDDED)
+    _models()
+    st.space("small")
+    st.header("What is here", anchor=False)
+    st.page_link(ATTENTION, label="**Attention** · Where does each head look?", icon=":material/grid_view:")
+    st.caption(
+        "All heads at a glance, sorted by what they do; one head as arcs and matrix; mean, maximum, rollout and flow; "
+        "queries and keys behind a score; figures and tables to take away."
+    )
+    st.page_link("pages/methods.py", label="**Methods** · What stands behind each number?", icon=":material/menu_book:")
+    st.caption("The paper, the invariants and the caution of every method.")
+
+
+def _card(item: examples.Example) -> None:
+    st.caption(item.title)
+    st.markdown(f"**{frame.plain(item.question)}**")
+    st.markdown(f"“{frame.plain(item.text)}”")
+    st.space("stretch")
+    with st.container(horizontal=True, gap="small"):
+        for model, label in zip(EMBEDDED, ("On BERT", "On GPT-style"), strict=True):
+            if st.button(
+                label,
+                key=f"open_{item.id}_{model}",
+                on_click=controls.open_example,
+                args=(item.id, model),
+                type="primary" if model == EMBEDDED[0] else "secondary",
+                help=f"Opens the attention page with {model}.",
+            ):
+                st.switch_page(ATTENTION)
+
+
+def _is_settled() -> bool:
+    """Say whether there is nothing to wait for: every model is checked, failed, or not asked for."""
+    return not any(warm.is_under_way(name) for name in EMBEDDED)
+
+
+def _models() -> None:
+    """Show the two models; comes again every second while one is on its way."""
+    was_settled = _is_settled()
+    draw = st.fragment(_cards, run_every=None if was_settled else 1.0)
+    draw(was_settled=was_settled)
+
+
+def _cards(*, was_settled: bool) -> None:
+    from lmviz.models.catalog import CATALOG
+
+    if was_settled != _is_settled():
+        st.rerun()  # the whole page once more, which ends the coming again or begins it
+    for column, name in zip(st.columns(len(EMBEDDED), gap="medium"), EMBEDDED, strict=True):
+        with column.container(border=True, height="stretch"):
+            _model(CATALOG[name])
+
+
+def _model(entry: Any) -> None:
+    st.markdown(f"**{frame.plain(entry.title)}**")
+    st.caption(f"{entry.id} · {entry.family} · {entry.size} · {entry.licence}")
+    if entry.note:
+        st.caption(frame.plain(entry.note, longest=400))
+    checks, failed = warm.checks(entry.id), warm.failure(entry.id)
+    if checks is not None:
+        frame.badge(checks)
+    elif failed:
+        st.caption(f":orange[{frame.plain(failed, longest=400)}]")
+        st.button("Try again", key=f"fetch_{entry.id}", on_click=warm.fetch, args=(entry.id,))
+    elif warm.is_under_way(entry.id):
+        st.badge("Loading and checking …", color="gray")
+    else:
+        st.caption("Not on this machine yet; fetching it needs a network connection, once.")
+        st.button("Fetch it", key=f"fetch_{entry.id}", on_click=warm.fetch, args=(entry.id,))

@@ -1,0 +1,220 @@
+"""What the person is looking at, kept in the session and in the link, so that every view can be sent on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import streamlit as st
+
+from lmviz.ui import examples
+from lmviz.ui import view as views
+from lmviz.ui.view import View
+
+LONGEST_IN_LINK = 2000  # characters of text; a longer link breaks in mail programs and logs
+DEFAULT_TEXT = "The cat sat on the mat because it was tired."
+DTYPES = ("float32", "bfloat16", "float16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PARTS = ("encoder", "decoder", "cross")
+WHATS = ("attention", "value-weighted")
+
+_STATE = "_selection"
+_LINK = "_link"
+_TOUCHED = "_touched"
+_NOTES = "_notes"
+_REVISION = "_revision"
+_ASKED = "_asked"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Model, text and view. Empty `part` means the first kind of attention the model has."""
+
+    model: str = "minilm"
+    text: str = DEFAULT_TEXT
+    text_pair: str = ""
+    target_text: str = ""
+    part: str = ""
+    what: str = "attention"
+    dtype: str = "float32"
+    device: str = "auto"
+    view: View = field(default_factory=View)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts as they are asked for in analyses: those that are there."""
+        given = {"text": self.text, "text_pair": self.text_pair, "target_text": self.target_text}
+        return {name: text for name, text in given.items() if name == "text" or text.strip()}
+
+    @property
+    def all_texts(self) -> tuple[str, str, str]:
+        """The texts, empty ones included."""
+        return self.text, self.text_pair, self.target_text
+
+    @property
+    def fits_link(self) -> bool:
+        """Say whether the texts are short enough for the link to carry them."""
+        return self.n_characters <= LONGEST_IN_LINK
+
+    @property
+    def n_characters(self) -> int:
+        """Count the characters of all texts."""
+        return sum(map(len, self.all_texts))
+
+
+_TEXTS = {"text": "text", "pair": "text_pair", "target": "target_text"}
+_CHOICES: Mapping[str, tuple[str, ...]] = {"part": PARTS, "what": WHATS, "dtype": DTYPES, "device": DEVICES}
+_LEFT_OUT = "characters"  # in a link: how long the texts are that it does not carry
+_OWN = ("model", *_TEXTS, _LEFT_OUT, *_CHOICES)
+
+
+def to_url(selection: Selection) -> dict[str, str]:
+    """Write a selection as the words of a link: model and text always, the rest where it is not the default."""
+    words = {"model": selection.model}
+    if selection.fits_link:
+        words["text"] = selection.text
+        words |= {word: getattr(selection, name) for word, name in _TEXTS.items() if getattr(selection, name)}
+    else:
+        words[_LEFT_OUT] = str(selection.n_characters)
+    for name in _CHOICES:
+        if getattr(selection, name) != getattr(Selection, name):
+            words[name] = getattr(selection, name)
+    return words | views.to_url(selection.view)
+
+
+def from_url(words: Mapping[str, str], *, start: Selection) -> tuple[Selection, tuple[str, ...]]:
+    """Read a link.
+
+    Args:
+        words: The query of the address.
+        start: What is looked at now; its texts stay where the link carries none.
+
+    Returns:
+        The selection and one sentence for each word that made no sense.
+    """
+    changes: dict[str, Any] = {"model": words["model"].strip()} if words.get("model", "").strip() else {}
+    notes: list[str] = []
+    if "text" in words:
+        changes |= {name: words.get(word, "") for word, name in _TEXTS.items()}
+    for name, known in _CHOICES.items():
+        value = words.get(name, getattr(Selection, name))
+        changes[name] = value if value in known else getattr(Selection, name)
+        if name in words and value not in known:
+            notes.append(_strange(name, value))
+    changes["view"], strange = views.from_url(words)
+    notes += [_strange(word, words[word]) for word in strange]
+    left_out = "" if "text" in words else words.get(_LEFT_OUT, "")
+    if left_out.isdecimal() and left_out != str(start.n_characters):  # made with a text that is not here
+        changes["view"] = replace(changes["view"], locked=())
+        notes.append(
+            f"The link does not carry its text of {int(left_out[:12]):,} characters: put it in to see the same. "
+            "Tokens that were locked in it are free here."
+        )
+    return replace(start, **changes), tuple(notes)
+
+
+def _strange(word: str, value: str) -> str:
+    return f"The link says {word} = {value[:40]!r}, which means nothing here; the default is used."
+
+
+def current() -> Selection:
+    """Give what this visitor is looking at."""
+    if _STATE not in st.session_state:
+        st.session_state[_STATE] = Selection(view=examples.first_view(Selection.model, DEFAULT_TEXT))
+    selection: Selection = st.session_state[_STATE]
+    return selection
+
+
+def _read(selection: Selection) -> tuple[Any, ...]:
+    return selection.model, selection.part, selection.texts
+
+
+def changed(before: Selection, after: Selection) -> Selection:
+    """Drop from the view what belonged to another text, part or model.
+
+    Locked tokens are free after any of them; chosen heads stay with the model and part, a filter by sentence as long
+    as there is a second one.
+    """
+    view = after.view
+    is_other_model = _read(after)[:2] != _read(before)[:2]
+    if _read(after) != _read(before):
+        view = replace(view, locked=(), chosen=None if is_other_model else view.chosen)
+    if not after.text_pair.strip():
+        view = replace(view, filter="all")
+    return replace(after, view=view)
+
+
+def change(**changes: Any) -> None:
+    """Look at something else; called by widgets."""
+    before = current()
+    after = replace(before, **changes)
+    fitting = after if "view" in changes else changed(before, after)
+    if (fitting.view, *_read(fitting)) != (before.view, *_read(before)):
+        st.session_state[_REVISION] = revision() + 1
+    st.session_state[_STATE] = fitting
+    st.session_state[_TOUCHED] = True
+
+
+def show(view: View) -> None:
+    """Change the view from the server's side, so that the picture has to follow."""
+    st.session_state[_STATE] = replace(current(), view=view)
+    st.session_state[_REVISION] = revision() + 1
+
+
+def follow(view: View) -> None:
+    """Take over a view that the picture itself reported."""
+    st.session_state[_STATE] = replace(current(), view=view)
+
+
+def revision() -> int:
+    """Count how often the view was changed from the server's side."""
+    return int(st.session_state.get(_REVISION, 0))
+
+
+def notes() -> tuple[str, ...]:
+    """Give what was strange about the link that was opened last."""
+    return tuple(st.session_state.get(_NOTES, ()))
+
+
+def read_link() -> None:
+    """Adopt the link when the browser changed it: opened, edited, or went back or forward.
+
+    A link that we wrote ourselves, or one that a widget's change has just overtaken, is left alone.
+    """
+    words = {name: st.query_params[name] for name in (*_OWN, *views.URL_NAMES) if name in st.query_params}
+    touched = st.session_state.pop(_TOUCHED, False)
+    if words and words != st.session_state.get(_LINK) and not touched:
+        selection, strange = from_url(words, start=current())
+        st.session_state[_NOTES] = strange
+        st.session_state[_LINK] = words
+        if selection.model != current().model:
+            st.session_state[_ASKED] = selection.model
+        st.session_state[_STATE] = selection
+        st.session_state[_REVISION] = revision() + 1
+    elif touched:
+        st.session_state[_NOTES] = ()
+
+
+def write_link() -> None:
+    """Bring the link up to date; what is not ours in it stays."""
+    words = to_url(current())
+    if words == st.session_state.get(_LINK) and all(st.query_params.get(name) == words[name] for name in words):
+        return
+    foreign = {name: st.query_params[name] for name in st.query_params if name not in (*_OWN, *views.URL_NAMES)}
+    st.query_params.from_dict({**foreign, **words})
+    st.session_state[_LINK] = words
+
+
+def asked_by_link(name: str) -> bool:
+    """Say whether it was a link, not the person, that asked for this model and nobody has agreed yet."""
+    return bool(st.session_state.get(_ASKED) == name)
+
+
+def agree() -> None:
+    """Let the model that the link named be loaded."""
+    st.session_state.pop(_ASKED, None)
+
+
+def keep_widget(key: str, value: Any) -> None:
+    """Show a value in the widget of that key; leaves it alone when it shows it already, so that typing goes on."""
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
