@@ -1,0 +1,270 @@
+"""The lmviz command: open the app, run one analysis, list, fetch and check models."""
+
+import argparse
+import json
+import os
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lmviz.errors import InvalidParameter, LmvizError, UnknownAnalysis, did_you_mean
+from lmviz.parsing import describe, parse_value
+
+if TYPE_CHECKING:
+    from lmviz.analyses.base import Analysis
+    from lmviz.results import Result
+
+TABLES = ("csv", "parquet")
+PICTURES = ("html", "svg", "png")
+ENDINGS = ("json", *TABLES, *PICTURES)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are sentences of the LmvizError kind."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print with the usage."""
+        raise InvalidParameter(f"{message[:1].upper()}{message[1:]}; '{self.prog} --help' shows what there is.")
+
+
+def _add_parameters(parser: argparse.ArgumentParser, params: type[Any]) -> None:
+    """Give the parser one option per field of an analysis' parameters."""
+    hints = typing.get_type_hints(params)
+    group = parser.add_argument_group("parameters of this analysis")
+    for item in fields(params):
+        needed = item.default is MISSING and item.default_factory is MISSING
+        group.add_argument(
+            *dict.fromkeys([f"--{item.name.replace('_', '-')}", f"--{item.name}"]),
+            dest=f"param:{item.name}",
+            metavar="VALUE",
+            required=needed,
+            default=argparse.SUPPRESS,
+            help=describe(hints[item.name]) + ("" if needed else f" (default: {item.default})").replace("%", "%%"),
+        )
+
+
+def _given(args: argparse.Namespace, analysis: "Analysis[Any, Any]") -> dict[str, Any]:
+    """Read the parameters that were given, and say which one cannot be read."""
+    hints = typing.get_type_hints(analysis.params)
+    given = {key.removeprefix("param:"): text for key, text in vars(args).items() if key.startswith("param:")}
+    values = {}
+    for name, text in given.items():
+        try:
+            values[name] = parse_value(hints[name], text)
+        except InvalidParameter as error:
+            raise InvalidParameter(f"--{name.replace('_', '-')}: {error}") from None
+    return values
+
+
+def _analysis(slug: str) -> "Analysis[Any, Any]":
+    """Look up an analysis, or say which there are."""
+    from lmviz.analyses import ANALYSES
+
+    if slug not in ANALYSES:
+        raise UnknownAnalysis(f"No analysis named '{slug}'.{did_you_mean(slug, ANALYSES)}")
+    return ANALYSES[slug]
+
+
+def _out_path(text: str | None) -> Path | None:
+    """Check where the answer goes before anything is computed."""
+    if text is None:
+        return None
+    path = Path(text)
+    if path.suffix.removeprefix(".").lower() not in ENDINGS:
+        raise InvalidParameter(f"The ending of '{text}' says nothing; it can be .{', .'.join(ENDINGS)}.")
+    try:
+        has_folder = path.absolute().parent.is_dir()
+    except OSError as error:
+        raise InvalidParameter(f"'{text[:200]}' cannot be written ({error.strerror}); choose another place.") from None
+    if not has_folder:
+        raise InvalidParameter(f"There is no folder '{path.absolute().parent}'; make it first or choose another.")
+    return path
+
+
+def _encoded(result: "Result", ending: str) -> bytes:
+    """Give a result in the form that a file ending asks for."""
+    if ending == "json":
+        return (json.dumps(result.to_dict(), ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+    if ending == "csv":
+        return f"{_first_line(result)}\n{result.to_frame().to_csv(index=False)}".encode(errors="replace")
+    if ending == "parquet":
+        frame = result.to_frame()
+        frame.attrs["provenance"] = result.to_dict()["provenance"]  # kept in the schema's metadata
+        return frame.to_parquet(index=False)
+    from lmviz.figures.export import render
+
+    return render(result, ending)
+
+
+def _first_line(result: "Result") -> str:
+    """Write what a CSV file begins with: where the numbers come from, on one line.
+
+    It has no straight quotation marks: a reader that skips it would look for their other halves.
+    """
+    from lmviz.figures.provenance import caption
+
+    return "# " + " ".join(caption(result).split()).replace('"', "”")
+
+
+def _show_progress(fraction: float, message: str = "") -> None:
+    """Keep one line of a terminal up to date; a file or a pipe gets none."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K{fraction:4.0%}  {message}", end="", file=sys.stderr, flush=True)
+
+
+def _clear_progress() -> None:
+    """Take the line away again."""
+    if sys.stderr.isatty():
+        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+
+
+def _open_app(args: argparse.Namespace) -> int:
+    """Replace this process by the app's server."""
+    here = Path(__file__).resolve().parent
+    places = (here.parent / "app.py", here / "_app" / "app.py")  # a checkout, an installed wheel
+    app = next((place for place in places if place.is_file()), None)
+    if app is None:
+        raise LmvizError("The app's files are missing; install lmviz again.")
+    options = {"--server.address": args.address, "--server.port": args.port}
+    chosen = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+    sys.stdout.flush()
+    command = [sys.executable, "-P", "-m", "lmviz.ui.serve", str(app), *chosen]
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run one analysis and write its result."""
+    analysis = _analysis(args.slug)
+    out, given = _out_path(args.out), _given(args, analysis)
+    import lmviz
+
+    model = lmviz.load(args.model, dtype=args.dtype, device=args.device, device_map=args.device_map)
+    result = lmviz.run(args.slug, model, on_progress=_show_progress, **given)
+    _clear_progress()
+    if out is None:
+        sys.stdout.buffer.write(_encoded(result, "json"))
+        return 0
+    data = _encoded(result, out.suffix.removeprefix(".").lower())
+    try:
+        out.write_bytes(data)
+    except OSError as error:
+        raise InvalidParameter(f"'{out}' cannot be written ({error.strerror}); choose another place.") from None
+    return 0
+
+
+def _list_analyses(_args: argparse.Namespace) -> int:
+    """Print slug and title of every analysis."""
+    from lmviz.analyses import ANALYSES
+
+    width = max(map(len, ANALYSES))
+    for slug, analysis in ANALYSES.items():
+        print(f"{slug:{width}}  {analysis.title}")
+    return 0
+
+
+def _list_models(_args: argparse.Namespace) -> int:
+    """Print every model of the catalog."""
+    from lmviz.models.catalog import CATALOG
+
+    rows = [(entry.id, entry.family, entry.size, entry.licence, entry.title) for entry in CATALOG.values()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _pull(args: argparse.Namespace) -> int:
+    """Fetch a model's files, so that it loads without network from then on."""
+    from lmviz.models.sources import pull
+
+    folder = pull(args.model, _show_progress)
+    _clear_progress()
+    print(f"{args.model} is in {folder}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Print a model's self-check; a failed one gives status 2."""
+    import lmviz
+
+    model = lmviz.load(args.model, dtype=args.dtype, device=args.device, device_map=args.device_map)
+    for check in model.self_check:
+        print(f"{'passed' if check.passed else 'FAILED'}  {check.sentence}")
+    for sentence in model.lacks:
+        print(f"lacks   {sentence}")
+    failed = [check for check in model.self_check if not check.passed]
+    if failed:
+        raise LmvizError(f"{len(failed)} of {len(model.self_check)} checks failed: {failed[0].meaning}")
+    return 0
+
+
+def _add_loading(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that loads a model."""
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the first of these that is there)")
+    parser.add_argument(
+        "--device-map", choices=["auto"], help="auto spreads a model larger than one device over all there are"
+    )
+
+
+def _parser(analysis: "Analysis[Any, Any] | None") -> _Parser:
+    """Build the parser; `run` knows the parameters of the analysis that is asked for."""
+    parser = _Parser(prog="lmviz", description="Look inside language models. Without a command: open the app.")
+    parser.add_argument("--address", help="address the app listens on (default: 127.0.0.1, this computer only)")
+    parser.add_argument("--port", type=int, help="port of the app (default: 8501, or the next free one)")
+    parser.set_defaults(command=_open_app)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, function: Callable[[argparse.Namespace], int], *, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(command=function)
+        return added
+
+    run = command("run", _run, text="run one analysis; 'lmviz run SLUG --help' shows its parameters")
+    run.add_argument("slug", metavar="SLUG", help="the analysis, as 'lmviz analyses' lists them")
+    run.add_argument("--model", required=True, help="a catalog id, a Hugging Face id, or a folder")
+    run.add_argument("--out", metavar="FILE", help=f"ending in {', '.join(ENDINGS)} (default: JSON to the terminal)")
+    _add_loading(run)
+    if analysis is not None:
+        _add_parameters(run, analysis.params)
+    command("analyses", _list_analyses, text="list the analyses")
+    command("models", _list_models, text="list the models of the catalog")
+    command("pull", _pull, text="fetch a model").add_argument("model", metavar="MODEL")
+    check = command("check", _check, text="load a model and check that what is captured is right")
+    check.add_argument("model", metavar="MODEL")
+    _add_loading(check)
+    return parser
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """Understand the words after `lmviz`; `command` is the function that answers them.
+
+    Raises:
+        InvalidParameter: They cannot be understood.
+        UnknownAnalysis: There is no such analysis.
+    """
+    is_run = list(words[:1]) == ["run"] and len(words) > 1 and not words[1].startswith("-")
+    return _parser(_analysis(words[1]) if is_run else None).parse_args(words)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the lmviz command.
+
+    Args:
+        argv: The words after `lmviz`; None takes them from the process.
+
+    Returns:
+        0, or 2 after a sentence on stderr.
+    """
+    try:
+        args = read(list(sys.argv[1:] if argv is None else argv))
+        return int(args.command(args))
+    except LmvizError as error:
+        _clear_progress()
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
