@@ -1,0 +1,88 @@
+"""Take the pictures of docs/screenshots from the running app: python scripts/screenshots.py [ADDRESS]."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "docs" / "screenshots"
+BROWSERS = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REPEATED = "Mr+Alder+met+Ms+Birch+in+Oslo.+Two+years+later,+Mr+Alder+met+Ms+Birch+in+Oslo."
+PAGES = {
+    "home": "/",
+    "attention": "/attention?model=minilm&text=The+cat+sat+on+the+mat+because+it+was+tired.&head=L5H11&locked=q8",
+    "attention-decoder": f"/attention?model=smollm2-135m&text={REPEATED}&head=L17H5&locked=q17&statistic=induction",
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "dark"},
+    "narrow": {"viewport": {"width": 400, "height": 1000}, "color_scheme": "light"},
+}
+PATIENCE = 120.0  # seconds for the server, and for the models
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """Run the app on a free port until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-m", "lmviz", "--port", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health"):
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def take(browser: Browser, address: str, page_name: str, look: str) -> None:
+    """Open a page in a look of its own and keep the picture when everything on it is there."""
+    context = browser.new_context(reduced_motion="reduce", device_scale_factor=1, **LOOKS[look])
+    page = context.new_page()
+    page.goto(address + PAGES[page_name])
+    if page_name == "home":
+        main = page.get_by_test_id("stMain")
+        main.get_by_text("What is here").wait_for(timeout=PATIENCE * 1000)
+        main.get_by_text("Loading and checking").first.wait_for(state="hidden", timeout=PATIENCE * 1000)
+    else:
+        page.locator('.lmviz-explorer[data-ready="true"][data-exact="true"]').wait_for(timeout=PATIENCE * 1000)
+    page.wait_for_timeout(800)  # fonts, and the last frame
+    OUT.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=OUT / f"{page_name}-{look}.png")
+    context.close()
+
+
+def main() -> None:
+    """Take every page in every look."""
+    found = next((path for name in BROWSERS if name and (path := shutil.which(name))), None)
+    if found is None:
+        sys.exit(
+            "No Chromium or Chrome: install one (on Debian: apt-get install chromium), or set CHROMIUM to its path."
+        )
+    running = contextlib.nullcontext(sys.argv[1].rstrip("/")) if len(sys.argv) > 1 else server()
+    with running as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        for page_name in PAGES:
+            for look in LOOKS:
+                take(browser, address, page_name, look)
+                print(f"{page_name}-{look}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
