@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from lmviz.assets import assets
 from lmviz.ui.view import View, from_json
 
 
@@ -24,15 +24,6 @@ class Example:
     def view(self, model: str) -> View:
         """Give the view to open on that model; the default one where none was chosen."""
         return dict(self.views).get(model, View())
-
-
-def assets() -> Path:
-    """Give the folder with logo and sentences: beside the checkout's app.py, or inside the installed package."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package.parent / "assets", package / "_app" / "assets"):
-        if folder.is_dir():
-            return folder
-    raise FileNotFoundError("The assets folder of lmviz is missing; install the package again.")
 
 
 @cache

@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from lmviz.ui import controls, examples, frame, selection, warm
+from lmviz.assets import assets
+from lmviz.ui import controls, frame, selection, warm
 
 _ROUTED = "_routed"
 _BOUNCED = "_bounced"
@@ -40,9 +41,9 @@ def main(root: Path) -> None:
         root: The folder of app.py.
     """
     warm.start()
-    icon = examples.assets() / "icon.svg"
+    icon = assets() / "icon.svg"
     st.set_page_config(page_title="lmviz", page_icon=str(icon), layout="wide")
-    st.logo(str(examples.assets() / "logo.svg"), size="large", icon_image=str(icon))
+    st.logo(str(assets() / "logo.svg"), size="large", icon_image=str(icon))
     page = st.navigation(pages(root))
     with frame.faults_told("The link"):
         selection.read_link()
