@@ -108,7 +108,7 @@ def trace(
     with torch.no_grad(), asking(request):
         output = _forward(model, inputs, chosen, logits=logits, wanted=wanted)
     _keep_returned_attentions(model, output, request, (len(table), len(key_table)))
-    first = output.logits if logits else None
+    first = head_logits(output) if logits else None
     return Trace(
         part=chosen,
         layers=rows,
@@ -120,6 +120,13 @@ def trace(
         has_sinks=request.has_sinks,
         logits=None if first is None else first[0].float().cpu().numpy(),
     )
+
+
+def head_logits(output: Any) -> torch.Tensor:
+    """Give the logits of a model's head; one that also judges the next sentence calls them otherwise."""
+    found = output.get("logits")
+    value: torch.Tensor = output["prediction_logits"] if found is None else found
+    return value
 
 
 def _checked_places(model: LoadedModel, places: frozenset[str], part: str) -> frozenset[str]:

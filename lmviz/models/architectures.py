@@ -38,6 +38,19 @@ def auto_class(contents: Contents) -> Any:
     return next((auto for ending, auto in _BY_ENDING if architecture.endswith(ending)), transformers.AutoModel)
 
 
+def named_class(contents: Contents) -> Any:
+    """Give the class of transformers that a configuration names.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    name = str((contents.config.get("architectures") or [""])[0])
+    found = getattr(transformers, name, None)
+    if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel)):
+        raise ValueError(f"transformers {transformers.__version__} has no model class {name!r}")
+    return found
+
+
 def options(contents: Contents, auto: Any) -> dict[str, Any]:
     """Give what else the class must know: a base model gets a pooler only where the file has one."""
     if auto is not transformers.AutoModel or _has_pooler(contents):

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,16 @@ def sha256_of(path: Path) -> str:
     """Give the sha256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_once(path: Path) -> str:
+    """Give the sha256 of a file, read as a whole only when its size or time has changed since the last time."""
+    return _sha256(path, _stat(path))
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, _stamp: tuple[int, int]) -> str:
+    return sha256_of(path)
 
 
 def kept(key: str) -> Path | None:

@@ -11,8 +11,8 @@ from lmviz.errors import did_you_mean
 class ModelEntry:
     """Where a model comes from and what a person should know before looking at it.
 
-    `source` is "folder", "hub", "wheel" or "memory"; `revision` a commit of the hub, a sha256, or empty for a model
-    that was wrapped in memory.
+    `source` is "folder", "hub", "wheel", "delta" or "memory"; `revision` a commit of the hub, a sha256, or empty for a
+    model that was wrapped in memory. `base` is the id of the model that a delta is added to.
     """
 
     id: str
@@ -24,6 +24,7 @@ class ModelEntry:
     size: str
     licence: str
     note: str = ""
+    base: str = ""
 
 
 @dataclass(frozen=True)

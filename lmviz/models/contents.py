@@ -69,16 +69,28 @@ def unreadable(path: Path, error: OSError) -> BadModelFolder:
 
 
 def _read(folder: Path) -> Contents:
+    config = configuration(folder)
+    weights = _weights(folder)
+    sizes: dict[str, int] = {}
+    for path in weights:
+        sizes.update({name: prod(shape) for name, shape in weight_shapes(path)[0].items()})
+    _check_tokenizer(folder)
+    return Contents(config, weights, frozenset(sizes), sum(sizes.values()))
+
+
+def configuration(folder: Path) -> dict[str, Any]:
+    """Read the configuration of a model folder and refuse one that asks for code of its own.
+
+    Raises:
+        BadModelFolder: There is none.
+        CorruptedFile: It cannot be read.
+        UnsafeWeights: The model brings its own code.
+    """
     if not (folder / "config.json").is_file():
         raise _without_config(folder)
     config = _read_json(folder / "config.json")
     _refuse_own_code(config, folder / "config.json")
-    weights = _weights(folder)
-    sizes: dict[str, int] = {}
-    for path in weights:
-        sizes.update(_header(path))
-    _check_tokenizer(folder)
-    return Contents(config, weights, frozenset(sizes), sum(sizes.values()))
+    return config
 
 
 def is_pickle(name: str) -> bool:
@@ -161,8 +173,12 @@ def _shards(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in names)
 
 
-def _header(path: Path) -> dict[str, int]:
-    """Read the header of a safetensors file: the number of elements of every tensor."""
+def weight_shapes(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+    """Read the header of a safetensors file: the shape of every tensor, and the metadata.
+
+    Raises:
+        CorruptedFile: It is not a whole safetensors file.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)
@@ -170,9 +186,9 @@ def _header(path: Path) -> dict[str, int]:
         raw = file.read(length) if length <= min(size, _LONGEST_HEADER) else b""
     try:
         header = json.loads(raw)
-        header.pop("__metadata__", None)
+        metadata = dict(header.pop("__metadata__", None) or {})
         end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
-        counts = {name: prod(tensor["shape"]) for name, tensor in header.items()}
+        shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in header.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptedFile(f"{path} is not a safetensors file ({size:,} bytes). Get it again.") from error
     if 8 + length + end != size:
@@ -180,7 +196,7 @@ def _header(path: Path) -> dict[str, int]:
             f"{path} is cut short or damaged: {size:,} bytes where its header tells of {8 + length + end:,}. "
             "Get it again."
         )
-    return counts
+    return shapes, metadata
 
 
 def _check_tokenizer(folder: Path) -> None:

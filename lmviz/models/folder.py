@@ -1,7 +1,6 @@
 """Models in a folder of this machine, as safetensors or as one GGUF file."""
 
 import hashlib
-from functools import lru_cache
 from pathlib import Path
 
 from lmviz.errors import BadModelFolder, CorruptedFile, UnknownModel
@@ -83,21 +82,10 @@ def _gguf_checksum(file: Path) -> str:
     with file.open("rb") as opened:
         if opened.read(4) != b"GGUF":
             raise CorruptedFile(f"{file} is not a GGUF file. Get it again.")
-    return _file_checksum(file, _state(file))
+    return cache.sha256_once(file)
 
 
 def _checksum(weights: tuple[Path, ...]) -> str:
     """Give the sha256 of the weights: of the file, or of the list of checksums where there are several."""
-    sums = [_file_checksum(path, _state(path)) for path in weights]
+    sums = [cache.sha256_once(path) for path in weights]
     return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
-
-
-def _state(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
-
-
-@lru_cache(maxsize=256)
-def _file_checksum(path: Path, _state: tuple[int, int]) -> str:
-    """Give the sha256 of a file; its size and time are part of the question, so a changed file is read again."""
-    return cache.sha256_of(path)

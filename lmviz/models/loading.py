@@ -8,7 +8,7 @@ import transformers
 from safetensors import SafetensorError
 
 from lmviz.errors import BadModelFolder, InvalidParameter, ModelUnavailable
-from lmviz.models import architectures
+from lmviz.models import architectures, delta
 from lmviz.models.cache import cache_dir
 from lmviz.models.loaded import LoadedModel, prepare
 from lmviz.models.located import Located
@@ -91,17 +91,15 @@ def _placement(dtype: torch.dtype, target: str, device_map: DeviceMap | None) ->
 
 def _hf_model(located: Located, placement: dict[str, Any]) -> Any:
     """Read the weights; every parameter must come from the file."""
-    auto = architectures.auto_class(located.contents)
-    options = architectures.options(located.contents, auto)
     try:
-        hf_model, report = auto.from_pretrained(
-            located.folder,
+        reader, weights = _reader(located)
+        hf_model, report = reader.from_pretrained(
+            **weights,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
             **placement,
-            **options,
         )
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelUnavailable(
@@ -112,6 +110,17 @@ def _hf_model(located: Located, placement: dict[str, Any]) -> Any:
         raise _unreadable(located, error) from error
     _refuse_missing(located, sorted(report["missing_keys"]), type(hf_model).__name__)
     return hf_model
+
+
+def _reader(located: Located) -> tuple[Any, dict[str, Any]]:
+    """Give the class that reads a model, and where its weights are: in the folder, or in memory with a delta added."""
+    if located.delta is None:
+        auto = architectures.auto_class(located.contents)
+        return auto, {"pretrained_model_name_or_path": located.folder, **architectures.options(located.contents, auto)}
+    reader = architectures.named_class(located.contents)
+    config = reader.config_class.from_dict(dict(located.contents.config))
+    state = delta.merge(located)
+    return reader, {"pretrained_model_name_or_path": None, "config": config, "state_dict": state}
 
 
 def _tokenizer(located: Located) -> Any:

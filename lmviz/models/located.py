@@ -1,4 +1,4 @@
-"""What the three sources have in common: a name goes in, a complete local folder comes out."""
+"""What the sources have in common: a name goes in, a complete local folder comes out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +17,15 @@ def ignore(share: float, sentence: str) -> None:
 
 @dataclass(frozen=True)
 class Located:
-    """A complete model folder on this machine and what pins it: a commit or a sha256."""
+    """A complete model folder on this machine and what pins it: a commit or a sha256.
+
+    With a delta the folder holds the base, and contents and revision are those of the result.
+    """
 
     folder: Path
     revision: str
     contents: Contents
+    delta: Path | None = None
 
 
 class Source(Protocol):

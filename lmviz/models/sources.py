@@ -1,4 +1,4 @@
-"""From a name to a complete local folder: which of the three sources it belongs to, and fetching it ahead of use."""
+"""From a name to a complete local folder: which of the sources it belongs to, and fetching it ahead of use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from lmviz.errors import InvalidParameter, UnknownModel, did_you_mean
 from lmviz.models import cache
 from lmviz.models.catalog import CATALOG, ModelEntry, suggestion
 from lmviz.models.contents import unreadable
+from lmviz.models.delta import DeltaSource, holds_delta
 from lmviz.models.folder import FolderSource, local_path
 from lmviz.models.hub import HubSource
 from lmviz.models.located import Located, Progress, Source, ignore
 from lmviz.models.wheel import WheelSource
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
-    {source.name: source for source in (FolderSource(), HubSource(), WheelSource())}
+    {source.name: source for source in (FolderSource(), HubSource(), WheelSource(), DeltaSource())}
 )
 _LONGEST_NAME = 4096
 
@@ -32,7 +33,7 @@ class Choice:
         """Give the catalog's entry, or make one from what the folder says."""
         if self.name in CATALOG:
             return CATALOG[self.name]
-        is_local = self.source.name == "folder"
+        is_local = self.source.name in ("folder", "delta")
         shown = local_path(self.location).resolve().name if is_local else self.location.partition("@")[0]
         return ModelEntry(
             id=shown,
@@ -61,10 +62,12 @@ def choose(name: str) -> Choice:
     if _looks_like_a_path(name):
         if not _exists(local_path(name)):
             raise UnknownModel(f"There is no folder {name[:200]}. Check the path, or take {' or '.join(CATALOG)}.")
-        return Choice(name, SOURCES["folder"], name)
+        return Choice(name, SOURCES["delta" if holds_delta(local_path(name)) else "folder"], name)
     if not name or len(name) > _LONGEST_NAME or any(sign.isspace() or not sign.isprintable() for sign in name):
         raise UnknownModel(f"No model named '{name[:80]}'.{suggestion(name[:80])}")
-    return Choice(name, SOURCES["folder" if _is_folder(name) else "hub"], name)
+    if not _is_folder(name):
+        return Choice(name, SOURCES["hub"], name)
+    return Choice(name, SOURCES["delta" if holds_delta(Path(name)) else "folder"], name)
 
 
 def locate(name: str, on_progress: Progress = ignore) -> tuple[ModelEntry, Located]:
@@ -101,7 +104,7 @@ def is_fetched(id: str) -> bool:  # noqa: A002 - the name the catalog uses
     """
     if id not in CATALOG:
         raise UnknownModel(f"The catalog has no model '{id}'.{did_you_mean(id, CATALOG)}")
-    return cache.kept(CATALOG[id].revision) is not None
+    return cache.kept(CATALOG[CATALOG[id].base or id].revision) is not None
 
 
 def _exists(path: Path) -> bool:
