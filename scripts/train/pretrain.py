@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from lmviz.models.sources import pull
 
-SAVE_EVERY = 500
+SAVE_EVERY = 250
 N_TOKENS = 4096  # per step
 
 
