@@ -141,7 +141,7 @@ def _located(location: str, folder: Path, delta: Delta, base: Located) -> Locate
     if base.revision != delta.base_sha256:
         raise BadModelFolder(
             f"{delta.path} was made for {delta.base} with sha256 {delta.base_sha256[:12] or 'unknown'}, and "
-            f"{delta.base} here has {base.revision[:12]}. Take the base it was made for, or the difference made for this base."
+            f"{delta.base} here has {base.revision[:12]}. Take the base it was made for, or the difference made for it."
         )
     _check_shapes(delta, base)
     sha256 = cache.sha256_once(delta.path)
