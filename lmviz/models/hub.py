@@ -23,7 +23,7 @@ from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from lmviz.errors import BadModelFolder, CorruptedFile, ModelUnavailable, UnknownModel, UnsafeWeights, did_you_mean
 from lmviz.models import cache
-from lmviz.models.catalog import CATALOG, WELL_KNOWN, suggestion
+from lmviz.models.catalog import CATALOG, WELL_KNOWN, at_hand, suggestion
 from lmviz.models.contents import INDEX, SINGLE, inspect, is_pickle, pickled
 from lmviz.models.located import Located, Progress
 
@@ -130,10 +130,9 @@ def _unreachable(location: str, reason: str) -> ModelUnavailable | UnknownModel:
             f"No model named '{location}' on this machine, and the hub cannot be reached.{guess}"
             " Otherwise connect to the network and try again."
         )
-    have = " or ".join(CATALOG)
     return ModelUnavailable(
         f"'{location}' is not on this machine and the hub cannot be reached ({reason}).{guess} Connect to the "
-        f"network, name a folder, or take {have}."
+        f"network, name a folder, or take {at_hand()}."
     )
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from lmviz.errors import InvalidParameter, UnknownModel, did_you_mean
 from lmviz.models import cache
-from lmviz.models.catalog import CATALOG, ModelEntry, suggestion
+from lmviz.models.catalog import CATALOG, ModelEntry, at_hand, suggestion
 from lmviz.models.contents import unreadable
 from lmviz.models.delta import DeltaSource, holds_delta
 from lmviz.models.folder import FolderSource, local_path
@@ -61,7 +61,7 @@ def choose(name: str) -> Choice:
         return Choice(name, SOURCES[CATALOG[name].source], CATALOG[name].location)
     if _looks_like_a_path(name):
         if not _exists(local_path(name)):
-            raise UnknownModel(f"There is no folder {name[:200]}. Check the path, or take {' or '.join(CATALOG)}.")
+            raise UnknownModel(f"There is no folder {name[:200]}. Check the path, or take {at_hand()}.")
         return Choice(name, SOURCES["delta" if holds_delta(local_path(name)) else "folder"], name)
     if not name or len(name) > _LONGEST_NAME or any(sign.isspace() or not sign.isprintable() for sign in name):
         raise UnknownModel(f"No model named '{name[:80]}'.{suggestion(name[:80])}")

@@ -7,6 +7,7 @@ Writes assets/models/ID/delta.safetensors and config.json and prints the checksu
 
 import argparse
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,9 @@ def difference(
 def write(id_: str, parts: dict[str, torch.Tensor], config: Any, folder: Path) -> str:
     """Write a delta and its configuration; give its sha256."""
     folder.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": FORMAT, "base": "minilm", "base_sha256": CATALOG["minilm"].revision, "prefix": "bert."}
-    save_file(parts, folder / FILE, metadata={**metadata, "id": id_})
+    said = {"format": FORMAT, "id": id_, "base": "minilm", "base_sha256": CATALOG["minilm"].revision, "prefix": "bert."}
+    save_file(parts, folder / FILE, metadata={"lmviz": json.dumps(said, sort_keys=True)})  # one entry: a fixed order
+    (folder / FILE).chmod(0o644)
     config.to_json_file(folder / "config.json", use_diff=True)
     return hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
 

@@ -1,22 +1,31 @@
 """The catalog: every entry can be fetched, is pinned, and is described."""
 
+import json
 import re
 
 import pytest
 
+from lmviz.assets import assets
+from lmviz.models import cache
 from lmviz.models.catalog import CATALOG, WELL_KNOWN, WHEELS, ModelEntry, suggestion
 
 
 def test_entries_are_the_catalog_in_order() -> None:
-    assert [entry.id for entry in CATALOG.values()] == list(CATALOG) == ["minilm", "smollm2-135m"]
+    heads = ["minilm-mlm", "minilm-sentiment", "minilm-pos", "minilm-ner"]
+    assert [entry.id for entry in CATALOG.values()] == list(CATALOG) == ["minilm", *heads, "smollm2-135m"]
 
 
 @pytest.mark.parametrize("entry", CATALOG.values(), ids=lambda entry: entry.id)
 def test_every_entry_is_pinned_and_described(entry: ModelEntry) -> None:
-    wheel = WHEELS[entry.location]
-    assert wheel.files[0].sha256 == entry.revision
-    assert all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in wheel.files)
-    assert re.fullmatch(r"[\w]+==[\d.]+", wheel.requirement)
+    if entry.source == "delta":
+        delta = assets() / "models" / entry.location / "delta.safetensors"
+        assert cache.sha256_of(delta) == entry.revision
+        assert CATALOG[entry.base].source == "wheel"
+    else:
+        wheel = WHEELS[entry.location]
+        assert wheel.files[0].sha256 == entry.revision
+        assert all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in wheel.files)
+        assert re.fullmatch(r"[\w]+==[\d.]+", wheel.requirement)
     assert all((entry.title, entry.family, entry.size, entry.licence, entry.note))
 
 
@@ -37,3 +46,13 @@ def test_a_slip_of_the_finger_is_recognised(typed: str, meant: str) -> None:
 def test_without_a_close_name_it_says_what_there_is() -> None:
     assert "minilm or smollm2-135m" in suggestion("zzzzzzzz")
     assert len(WELL_KNOWN) == len(set(WELL_KNOWN))
+
+
+def test_what_is_shipped_is_small_and_has_its_card() -> None:
+    files = sorted((assets() / "models").rglob("*.safetensors"))
+    assert sum(path.stat().st_size for path in files) <= 40e6
+    for entry in CATALOG.values():
+        if entry.source == "delta":
+            folder = assets() / "models" / entry.location
+            assert (folder / "card.md").read_text(encoding="utf-8").startswith(f"# {entry.id}:")
+            assert json.loads((folder / "measured.json").read_text(encoding="utf-8"))["sha256"] == entry.revision
