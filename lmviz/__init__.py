@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
     from lmviz.models.loading import load, wrap
     from lmviz.results import (
+        AnswerSpans,
         AttentionPattern,
         Check,
+        LabelProbabilities,
         LayerHeadGrid,
         LayerPositionGrid,
         QueryKeyProducts,
@@ -34,8 +36,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ANALYSES",
     "Analysis",
+    "AnswerSpans",
     "AttentionPattern",
     "Check",
+    "LabelProbabilities",
     "LayerHeadGrid",
     "LayerPositionGrid",
     "LmvizError",

@@ -36,11 +36,13 @@ def _plain(value: Any) -> Any:
         return _plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, (TokenTable, AnswerSpan)):
+        value = {item.name: getattr(value, item.name) for item in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
-    return value.to_dict() if isinstance(value, (Result, TokenTable)) else value
+    return value.to_dict() if isinstance(value, Result) else value
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class TokenTable:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the fields as plain lists and strings."""
-        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+        return dict(_plain(self))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -143,7 +145,10 @@ class TokenMatrix(Result):
 
 @dataclass(frozen=True, eq=False)
 class TokenScores(Result):
-    """One signed number per token, in `unit`; `residue` is what the tokens do not explain."""
+    """One signed number per token, in `unit`; `residue` is what the tokens do not explain.
+
+    NaN where it is not defined, and `note` says why.
+    """
 
     tokens: tuple[str, ...]
     scores: Float32[np.ndarray, " position"]
@@ -151,6 +156,7 @@ class TokenScores(Result):
     residue: float
     unit: str
     table: TokenTable | None = None
+    note: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per position."""
@@ -204,6 +210,59 @@ class TokenDistributions(Result):
         frame["candidate_id"] = self.candidate_ids[row, rank]
         frame["position"] = np.asarray(self.positions, dtype=np.int64)[row]
         return frame
+
+
+@dataclass(frozen=True, eq=False)
+class LabelProbabilities(Result):
+    """What a head says about a whole input, label by label.
+
+    `kind` is "one of" (the labels share one), "each" (each has a probability of its own) or "value" (`logits` are
+    values, probabilities are NaN and `note` says so).
+    """
+
+    labels: tuple[str, ...]
+    probabilities: Float32[np.ndarray, " label"]
+    logits: Float32[np.ndarray, " label"]
+    kind: str
+    note: str = ""
+    table: TokenTable | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row per label."""
+        columns = {"label": self.labels, "probability": self.probabilities, "logit": self.logits}
+        return pd.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class AnswerSpan:
+    """A stretch of the text that may be the answer: its first and last position, and the probability of just these."""
+
+    start: int
+    end: int
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerSpans(Result):
+    """Where in a text the answer to a question may begin and end; `spans` are the most probable, best first.
+
+    `start` and `end` are shares of one over the tokens of the text, zero elsewhere. `no_answer` is the share of the
+    first position, [CLS], when it competes with them as it does in models trained on questions without answers; NaN
+    where there is no [CLS].
+    """
+
+    tokens: tuple[str, ...]
+    start: Float32[np.ndarray, " position"]
+    end: Float32[np.ndarray, " position"]
+    spans: tuple[AnswerSpan, ...]
+    no_answer: float
+    table: TokenTable | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row per position."""
+        frame = _tidy(self.start, {"position": self.tokens}, "start")
+        return frame.assign(end=self.end)
 
 
 @dataclass(frozen=True, eq=False)

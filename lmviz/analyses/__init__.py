@@ -12,7 +12,14 @@ from lmviz.analyses.attention import (
     value_weighted_attention,
 )
 from lmviz.analyses.base import Analysis, Progress, ignore
-from lmviz.analyses.predictions import token_distributions
+from lmviz.analyses.predictions import (
+    answer_span,
+    classify,
+    next_sentence,
+    surprisal,
+    tag_tokens,
+    token_distributions,
+)
 from lmviz.errors import UnknownAnalysis, did_you_mean
 from lmviz.results import Result
 
@@ -27,6 +34,11 @@ _MODULES: tuple[ModuleType, ...] = (
     head_statistics,
     query_key,
     token_distributions,
+    surprisal,
+    next_sentence,
+    classify,
+    tag_tokens,
+    answer_span,
 )
 ANALYSES: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 

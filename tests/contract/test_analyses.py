@@ -20,9 +20,24 @@ from lmviz.errors import InputTooLong, LmvizError, UnknownAnalysis
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import Result
 from tests.tiny import tiny
+from tests.tiny_heads import tiny_head
 
 FAMILIES = ("bert", "gpt2", "llama", "t5")
-EXTRA: dict[str, dict[str, Any]] = {"query-key": {"layer": 1, "head": 2, "query": 1}}
+EXTRA: dict[str, dict[str, Any]] = {
+    "query-key": {"layer": 1, "head": 2, "query": 1},
+    "next-sentence": {"text_pair": "the dog sat"},
+    "answer-span": {"question": "who sat?"},
+}
+HEADS = {  # analyses of a head other than the language model's
+    "next-sentence": "ForNextSentencePrediction",
+    "classify": "ForSequenceClassification",
+    "tag-tokens": "ForTokenClassification",
+    "answer-span": "ForQuestionAnswering",
+}
+ONLY = {  # families that can have the analysis, where it is not all
+    "next-sentence": ("bert",),
+    "generate": ("gpt2", "llama", "t5"),
+}
 AWKWARD = (
     "😀 👩‍👩‍👧‍👦 ok",
     "中文分词很难",
@@ -38,9 +53,23 @@ AWKWARD = (
 )
 
 
-@cache
-def model_of(family: str) -> LoadedModel:
-    return lmviz.wrap(*tiny(family))
+def made(slug: str, family: str) -> LoadedModel:
+    """Make a model that can have the analysis."""
+    return lmviz.wrap(*(tiny_head(family, HEADS[slug]) if slug in HEADS else tiny(family)))
+
+
+model_of = cache(made)
+
+
+def families_of(slug: str, *families: str) -> list[str]:
+    return [family for family in families if family in ONLY.get(slug, FAMILIES)]
+
+
+def pairs(*families: str) -> Any:
+    """Give every analysis with each of those families that can have it."""
+    return pytest.mark.parametrize(
+        ("slug", "family"), [(slug, family) for slug in ANALYSES for family in families_of(slug, *families)]
+    )
 
 
 def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
@@ -51,7 +80,7 @@ def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
 
 
 def ask(slug: str, family: str, text: str, **more: Any) -> Result:
-    model = model_of(family)
+    model = model_of(slug, family)
     return lmviz.run(slug, model, **{**question(slug, model, text), **more})
 
 
@@ -68,19 +97,17 @@ def same(a: Result, b: Result) -> None:
 
 
 every = pytest.mark.parametrize("slug", ANALYSES)
-each_family = pytest.mark.parametrize("family", FAMILIES)
+every_pair = pairs(*FAMILIES)
 
 
-@every
-@each_family
+@every_pair
 def test_same_question_same_answer(slug: str, family: str) -> None:
     first = ask(slug, family, "The cat sat on the mat.")
     ask(slug, family, "The dog left.")
     same(first, ask(slug, family, "The cat sat on the mat."))
 
 
-@every
-@each_family
+@every_pair
 def test_numbers_are_finite_or_nan_with_a_note_and_cannot_be_changed(slug: str, family: str) -> None:
     result = ask(slug, family, "the cat sat on the mat")
     assert arrays(result)
@@ -90,16 +117,14 @@ def test_numbers_are_finite_or_nan_with_a_note_and_cannot_be_changed(slug: str, 
         assert value.dtype in (np.float32, np.int64), name
 
 
-@every
-@each_family
+@every_pair
 def test_its_own_checks_pass(slug: str, family: str) -> None:
     checks = ANALYSES[slug].check(ask(slug, family, "The cat sat on the mat."))
     assert checks
     assert [check for check in checks if not check.passed] == []
 
 
-@every
-@each_family
+@every_pair
 def test_it_pickles_and_becomes_json_and_a_frame(slug: str, family: str) -> None:
     result = ask(slug, family, "The cat sat.")
     same(result, pickle.loads(pickle.dumps(result)))
@@ -111,10 +136,9 @@ def test_it_pickles_and_becomes_json_and_a_frame(slug: str, family: str) -> None
     assert len(frame) == main.size
 
 
-@every
-@each_family
+@every_pair
 def test_it_says_where_it_comes_from(slug: str, family: str) -> None:
-    model = model_of(family)
+    model = model_of(slug, family)
     provenance = ask(slug, family, "The cat sat.").provenance
     assert provenance["analysis"] == slug
     assert provenance["title"] == ANALYSES[slug].title
@@ -126,8 +150,7 @@ def test_it_says_where_it_comes_from(slug: str, family: str) -> None:
     assert set(provenance["parameters"]) == {item.name for item in fields(ANALYSES[slug].params)}
 
 
-@every
-@pytest.mark.parametrize("family", ["bert", "llama"])
+@pairs("bert", "llama")
 def test_eight_threads_at_once_answer_as_one_does(slug: str, family: str) -> None:
     words = ("cat", "dog", "fox", "nurse", "doctor", "keys", "table", "arrow")
     texts = [" ".join(["the", *words[: 1 + i % 8], "sat"]) for i in range(24)]
@@ -141,8 +164,7 @@ def test_eight_threads_at_once_answer_as_one_does(slug: str, family: str) -> Non
     assert len(numbers) == 8, "answers that are all alike would not show a leak"
 
 
-@every
-@each_family
+@every_pair
 @pytest.mark.parametrize(
     ("change", "remedy"),
     [
@@ -155,13 +177,12 @@ def test_eight_threads_at_once_answer_as_one_does(slug: str, family: str) -> Non
     ],
 )
 def test_wrong_input_gets_a_remedy(slug: str, family: str, change: dict[str, Any], remedy: str) -> None:
-    model = model_of(family)
+    model = model_of(slug, family)
     with pytest.raises(LmvizError, match=remedy):
         lmviz.run(slug, model, **{**question(slug, model, "x"), **change})
 
 
-@every
-@pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
+@pairs("bert", "gpt2", "llama")
 def test_a_text_over_the_models_limit_says_by_how_much(slug: str, family: str) -> None:
     with pytest.raises(InputTooLong, match=r"reads at most 512. Shorten it by [\d,]+ tokens"):
         ask(slug, family, "the cat " * 400)
@@ -170,12 +191,12 @@ def test_a_text_over_the_models_limit_says_by_how_much(slug: str, family: str) -
 @every
 def test_a_missing_text_is_asked_for(slug: str) -> None:
     with pytest.raises(LmvizError, match=r"needs text.*text \(str\)"):
-        lmviz.run(slug, model_of("gpt2"))
+        lmviz.run(slug, model_of(slug, families_of(slug, *FAMILIES)[0]))
 
 
 def test_an_unknown_analysis_gets_a_suggestion() -> None:
     with pytest.raises(UnknownAnalysis, match="Did you mean 'attention-rollout'"):
-        lmviz.run("attention-rolout", model_of("gpt2"), text="a")
+        lmviz.run("attention-rolout", model_of("attention-rollout", "gpt2"), text="a")
 
 
 class Fell(Exception):
@@ -194,10 +215,9 @@ def state(hf_model: PreTrainedModel) -> list[Any]:
     return [hooks, weights, hf_model.config.to_json_string(), torch.is_grad_enabled()]
 
 
-@every
-@each_family
+@every_pair
 def test_the_model_is_as_before_after_success_and_after_an_exception(slug: str, family: str) -> None:
-    model = lmviz.wrap(*tiny(family))
+    model = made(slug, family)
     ask_this = question(slug, model, "The cat sat on the mat.")
     before, values = state(model.hf_model), [p.clone() for p in model.hf_model.parameters()]
     first = lmviz.run(slug, model, **ask_this)
@@ -221,7 +241,7 @@ def test_the_model_is_as_before_after_success_and_after_an_exception(slug: str, 
 @every
 @pytest.mark.parametrize("text", AWKWARD)
 def test_awkward_texts_work(slug: str, text: str) -> None:
-    for family in ("bert", "gpt2", "llama"):
+    for family in families_of(slug, "bert", "gpt2", "llama"):
         result = ask(slug, family, text, **({"query": 0} if slug == "query-key" else {}))
         for name, value in arrays(result).items():
             assert np.isfinite(value).all() or getattr(result, "note", ""), name
@@ -232,7 +252,7 @@ def test_a_stopped_job_stops(slug: str) -> None:
     def stop(fraction: float, message: str = "") -> None:
         raise lmviz.LmvizError(f"Stopped at {fraction}.")
 
-    model = model_of("gpt2")
+    model = model_of(slug, families_of(slug, "gpt2", "bert")[0])
     with pytest.raises(LmvizError, match="Stopped"):
         ANALYSES[slug].answer(model, question(slug, model, "The cat sat."), on_progress=stop)
 

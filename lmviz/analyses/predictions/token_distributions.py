@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32, Int64
 
 from lmviz.analyses.attention.selecting import check_source, check_target
 from lmviz.analyses.base import Analysis, Progress, ignore
+from lmviz.analyses.predictions.abilities import no_language_model
 from lmviz.errors import InvalidParameter, NoMaskToken, NotForThisModel
 from lmviz.results import Check, TokenDistributions
 
@@ -48,7 +49,9 @@ def token_distributions(model: "LoadedModel", params: Params, *, on_progress: Pr
     from lmviz.capture.tokens import encode
     from lmviz.capture.trace import trace
 
-    _check_head(model)
+    missing = no_language_model(model)
+    if missing:
+        raise NotForThisModel(missing)
     if params.target_text is not None:
         check_target(model)
     if params.top_k < 1:
@@ -68,7 +71,7 @@ def _best(model: "LoadedModel", seen: "Trace", params: Params) -> TokenDistribut
     from lmviz.capture.tokens import token_string
 
     if seen.logits is None:
-        raise NotForThisModel(_no_head(model))
+        raise NotForThisModel(no_language_model(model))
     positions = _positions(model, seen.table.ids, params.positions)
     if params.top_k > seen.logits.shape[1]:
         raise InvalidParameter(f"top_k is {params.top_k}; {model.id} knows {seen.logits.shape[1]} tokens.")
@@ -125,22 +128,9 @@ def _masks(model: "LoadedModel", ids: tuple[int, ...]) -> tuple[int, ...]:
     return found
 
 
-def _check_head(model: "LoadedModel") -> None:
-    """Refuse a model that cannot turn a position into probabilities of tokens."""
-    if model.hf_model.get_output_embeddings() is None:
-        raise NotForThisModel(_no_head(model))
-
-
-def _no_head(model: "LoadedModel") -> str:
-    return (
-        f"{model.id} has no language-model head: it gives no probabilities of tokens. "
-        "Choose a model that was trained to fill in or continue text, such as smollm2-135m or bert-base-uncased."
-    )
-
-
 def shares_of_one(result: TokenDistributions) -> Check:
     """Compare the sum over candidates with one, which it may not exceed."""
-    over = float(max(0.0, (result.probabilities.sum(axis=1, dtype=np.float64) - 1).max()))
+    over = float(max(0.0, (result.probabilities.sum(axis=1, dtype=np.float64) - 1).max(initial=0.0)))
     return Check(
         slug="shares",
         sentence=f"candidates exceed 1 by {over:.0e}",
