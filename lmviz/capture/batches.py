@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float32
 
 from lmviz.capture import budget
-from lmviz.capture.narrow import Places, asked_logits, heads_run_by_row
+from lmviz.capture.narrow import Places, asked_logits, cut
 from lmviz.capture.tokens import Encoding, check_length
 from lmviz.models.loaded import LoadedModel
 
@@ -95,7 +95,7 @@ class _Room:
 
 def _room(model: LoadedModel, longest: int) -> _Room:
     """Fill batches as far as it makes them faster, within the memory that a single job may take."""
-    is_narrow, vocabulary = heads_run_by_row(model), int(model.hf_model.config.vocab_size)
+    is_narrow, vocabulary = cut(model) is not None, int(model.hf_model.config.vocab_size)
     everywhere = not is_narrow or model.kind != "encoder"
     budget.check(model, longest, places=(), logits=everywhere)
     allowed = budget.limit_megabytes() * 1e6
@@ -129,7 +129,7 @@ def _answers(model: LoadedModel, batch: Sequence[Copy]) -> list[Answer]:
     wanted = np.array([one.encoding.table.ids[position] for one in batch for position in one.asked])
     read = [position + _offset(model, one) for one in batch for position in one.asked]
     places: Places = (_tensor(model, np.repeat(np.arange(len(batch)), counts)), _tensor(model, np.array(read)))
-    logits = asked_logits(model, _padded(model, batch), places).float()  # (row, vocabulary)
+    logits = asked_logits(model, _padded(model, batch), places=places).float()  # (row, vocabulary)
     chosen = logits.gather(1, _tensor(model, wanted)[:, None])[:, 0] - logits.logsumexp(dim=1)
     return np.split(chosen.cpu().numpy(), np.cumsum(counts)[:-1])
 

@@ -1,6 +1,7 @@
-"""Logits at the asked positions only: the base model runs whole, the head on the asked rows."""
+"""Logits at the asked positions only: what follows the last mixing of positions runs on the asked rows."""
 
 import copy
+from collections.abc import Iterator
 from inspect import signature
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,34 +18,36 @@ _CLOSE = 1e-4  # relative; what another order of adding costs
 
 
 class _Narrowed(nn.Module):
-    """Stands in for a base model: runs it and hands the asked rows on as one sequence, (1, row, width)."""
+    """Stands in for a module: runs it and hands the asked rows on as one sequence, (1, row, width)."""
 
-    def __init__(self, base: nn.Module, places: Places) -> None:
+    def __init__(self, whole: nn.Module, places: Places) -> None:
         super().__init__()
-        self.__dict__["base"] = base  # no child: it stays where it is
+        self.__dict__["whole"] = whole  # no child: it stays where it is
         self.places = places
         self.has_run = False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["base"], name)
+        return getattr(self.__dict__["whole"], name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        output = self.__dict__["base"](*args, **kwargs)
-        rows = output[0][self.places].unsqueeze(0)
+        output = self.__dict__["whole"](*args, **kwargs)
         self.has_run = True
+        if isinstance(output, Tensor):
+            return output[self.places].unsqueeze(0)
+        rows = output[0][self.places].unsqueeze(0)
         if isinstance(output, tuple):
             return (rows, *output[1:])
         output[next(iter(output))] = rows
         return output
 
 
-def asked_logits(model: LoadedModel, inputs: dict[str, Tensor], places: Places) -> Tensor:
+def asked_logits(model: LoadedModel, inputs: dict[str, Tensor], *, places: Places) -> Tensor:
     """Run a batch and give the scores over the vocabulary at some positions.
 
-    A language-model head reads each position by itself, so it needs to run only where it is asked. A shallow copy of
-    the outermost module, with another base model in it, makes the family's own code do so: nothing is changed in the
-    model, and no family has to be known. That head and rows agree is tried once for each model; where they do not, the
-    head runs everywhere.
+    A language-model head reads each position by itself, and so does the last block once it has attended, so both need
+    to run only where it is asked. Shallow copies of the modules on the way, with another one at the end of it, make the
+    family's own code do so: nothing is changed in the model. Where to cut is tried once for each model; where no place
+    gives what the whole model gives, everything runs.
 
     Args:
         model: A model with a language-model head.
@@ -54,8 +57,9 @@ def asked_logits(model: LoadedModel, inputs: dict[str, Tensor], places: Places) 
     Returns:
         (row, vocabulary), one row for each place.
     """
+    path = cut(model)
     with torch.no_grad():
-        narrow = _narrow(model.hf_model, inputs, places) if heads_run_by_row(model) else None
+        narrow = None if path is None else _narrow(model.hf_model, path, (inputs, places))
         return _everywhere(model.hf_model, inputs, places) if narrow is None else narrow
 
 
@@ -66,39 +70,68 @@ def accepted(hf_model: Any, inputs: dict[str, Tensor]) -> dict[str, Any]:
     return {**known, "use_cache": False} if "use_cache" in takes else known
 
 
-_by_row: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+_cuts: WeakKeyDictionary[nn.Module, str | None] = WeakKeyDictionary()
 
 
-def heads_run_by_row(model: LoadedModel) -> bool:
-    """Say whether the head gives the same on a few rows as on all; tried once for each model on a few tokens."""
-    known = _by_row.get(model.hf_model)
-    if known is None:
+def cut(model: LoadedModel) -> str | None:
+    """Give the path of the module after which a few rows are enough; None where there is none.
+
+    It is the latest such module that gives what the whole model gives, tried once for each model on a few tokens.
+    """
+    if model.hf_model not in _cuts:
         with torch.no_grad():
-            known = _by_row[model.hf_model] = _agrees(model)
-    return known
+            _cuts[model.hf_model] = next((path for path in _paths(model) if _agrees(model, path)), None)
+    return _cuts[model.hf_model]
 
 
-def _agrees(model: LoadedModel) -> bool:
+def _paths(model: LoadedModel) -> Iterator[str]:
+    """List where the rows may be taken: after the last attention, or else after the base model."""
+    prefix, stack = model.hf_model.base_model_prefix, model.anatomy.stack("encoder")
+    is_whole = not getattr(model.hf_model.config, "chunk_size_feed_forward", 0)
+    if stack is not None and stack.norm == "post" and stack.mid is not None and is_whole:
+        n_blocks = len(anatomy.blocks(model.hf_model, stack))
+        if n_blocks == model.n_layers:  # a block that is used twice is no last one
+            yield f"{prefix}.{stack.blocks}.{n_blocks - 1}.{stack.mid}"
+    yield prefix
+    yield f"{prefix}.decoder"
+
+
+def _agrees(model: LoadedModel, path: str) -> bool:
+    """Compare a cut with the whole model on a few tokens."""
+    if anatomy.at(model.hf_model, path) is None:
+        return False
     size = int(model.hf_model.get_input_embeddings().weight.shape[0])
     ids = torch.arange(10, device=model.device).view(2, 5) * 7919 % size
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     places = (torch.tensor([0, 1, 1], device=model.device), torch.tensor([3, 0, 4], device=model.device))
-    narrow, full = _narrow(model.hf_model, inputs, places), _everywhere(model.hf_model, inputs, places)
+    try:
+        narrow = _narrow(model.hf_model, path, (inputs, places))
+    except RuntimeError:  # shapes that do not fit: positions are mixed later as well
+        return False
+    full = _everywhere(model.hf_model, inputs, places)
     if narrow is None or narrow.shape != full.shape:
         return False
     return bool((narrow - full).abs().max() <= _CLOSE * full.abs().max().clamp_min(1.0))
 
 
-def _narrow(hf_model: Any, inputs: dict[str, Tensor], places: Places) -> Tensor | None:
-    """Run the head on the asked rows; None where the model does not call its base model as a whole."""
-    base, name, children = anatomy.base_of(hf_model), hf_model.base_model_prefix, vars(hf_model)["_modules"]
-    if base is hf_model or children.get(name) is not base:
+def _narrow(hf_model: Any, path: str, asked: tuple[dict[str, Tensor], Places]) -> Tensor | None:
+    """Run the model with a cut; None where its code does not pass there."""
+    inputs, places = asked
+    whole = anatomy.at(hf_model, path)
+    if whole is None or whole is hf_model:
         return None
-    stand_in = _Narrowed(base, places)
-    outer = copy.copy(hf_model)
-    outer.__dict__["_modules"] = {**children, name: stand_in}
-    logits = head_logits(outer(**accepted(hf_model, inputs)))
+    stand_in = _Narrowed(whole, places)
+    logits = head_logits(_with(hf_model, path, stand_in)(**accepted(hf_model, inputs)))
     return logits[0] if stand_in.has_run else None
+
+
+def _with(module: nn.Module, path: str, stand_in: nn.Module) -> nn.Module:
+    """Copy the modules on a path, without their weights, and put another one at its end."""
+    name, _, rest = path.partition(".")
+    children = vars(module)["_modules"]
+    outer = copy.copy(module)
+    outer.__dict__["_modules"] = {**children, name: _with(children[name], rest, stand_in) if rest else stand_in}
+    return outer
 
 
 def _everywhere(hf_model: Any, inputs: dict[str, Tensor], places: Places) -> Tensor:

@@ -86,7 +86,7 @@ def score_encodings(
     next(answers, None)  # the last batch is told as well
 
 
-def hidings(words: Sequence[int], scored: Sequence[int], within_word: str) -> Iterator[Hiding]:
+def hidings(words: Sequence[int], scored: Sequence[int], *, within_word: str) -> Iterator[Hiding]:
     """Say what is masked for which token.
 
     "original" masks the token alone (Salazar et al., 2020); a word's other pieces then give it away. "l2r" also masks
@@ -148,7 +148,9 @@ def _plan(model: "LoadedModel", encoding: "Encoding", within_word: str) -> list[
     if not is_encoder:
         return [Copy(encoding, asked=tuple(scored))] if scored else []
     words = tokenizer_words(model, encoding)
-    return [Copy(encoding, asked=asked, masked=masked) for asked, masked in hidings(words, scored, within_word)]
+    return [
+        Copy(encoding, asked=asked, masked=masked) for asked, masked in hidings(words, scored, within_word=within_word)
+    ]
 
 
 def _one_by_one(batches: Iterator[list[Answer]], n_copies: int, on_progress: Progress) -> Iterator[Answer]:
