@@ -86,7 +86,9 @@ class OverBudget(LmvizError):
 
 
 class Cancelled(LmvizError):
-    """The person stopped the job; what was done so far is kept by whoever asked."""
+    """The person stopped the job; `so_far` is its result up to there, where the analysis can give one."""
+
+    so_far: object | None = None
 
 
 class FigureUnavailable(LmvizError):

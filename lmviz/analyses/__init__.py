@@ -15,6 +15,7 @@ from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.predictions import (
     answer_span,
     classify,
+    generate,
     next_sentence,
     surprisal,
     tag_tokens,
@@ -34,6 +35,7 @@ _MODULES: tuple[ModuleType, ...] = (
     head_statistics,
     query_key,
     token_distributions,
+    generate,
     surprisal,
     next_sentence,
     classify,

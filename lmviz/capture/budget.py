@@ -116,11 +116,52 @@ def check(
         OverBudget: It would take more memory than `limit_megabytes()`.
     """
     predicted = estimate(model, n_tokens, places=places, part=part, logits=logits, n_keys=n_keys)
+    return _within_limit(predicted, "Choose a shorter text or a smaller model")
+
+
+def estimate_writing(model: LoadedModel, n_prompt: int, *, n_new: int, n_rows: int = 1, n_source: int = 0) -> Estimate:
+    """Predict what writing with the key-value cache will take: a pass over the prompt, then a short one per token.
+
+    Args:
+        model: The model that would write.
+        n_prompt: Positions that the decoder reads at first.
+        n_new: Tokens to write.
+        n_rows: Continuations at once.
+        n_source: Positions of the source of an encoder-decoder.
+    """
+    part = "decoder"
+    size = _size(model, part)
+    prompt = estimate(model, n_prompt, places=(), part=part, n_keys=max(n_prompt, n_source))
+    n_kept_heads = getattr(model.hf_model.config, "num_key_value_heads", None) or size.n_heads
+    n_positions = n_prompt + n_new + n_source
+    cache = 2 * _FLOAT * size.n_layers * n_kept_heads * size.head_dim * n_positions
+    growth = 3 * cache / size.n_layers  # a layer's part of it is copied when a token is added
+    logits = 4 * _FLOAT * size.vocabulary  # with probabilities, scores and a copy
+
+    def seconds() -> float:
+        fixed, per_work = _speed(model, size)
+        one = fixed + per_work * n_rows * (_work(size, 1) + size.vocabulary * size.width)
+        return n_rows * prompt.seconds + n_new * one
+
+    return Estimate(megabytes=n_rows * (prompt.megabytes + (cache + growth + logits) / 1e6), timing=seconds)
+
+
+def check_writing(model: LoadedModel, n_prompt: int, *, n_new: int, n_rows: int = 1, n_source: int = 0) -> Estimate:
+    """Estimate the writing of a text and refuse it when it is over the limit.
+
+    Raises:
+        OverBudget: It would take more memory than `limit_megabytes()`.
+    """
+    predicted = estimate_writing(model, n_prompt, n_new=n_new, n_rows=n_rows, n_source=n_source)
+    return _within_limit(predicted, "Ask for fewer tokens or beams, choose a shorter text or a smaller model")
+
+
+def _within_limit(predicted: Estimate, remedy: str) -> Estimate:
+    """Give the estimate back, or refuse it."""
     allowed = limit_megabytes()
     if predicted.megabytes > allowed:
         raise OverBudget(
-            f"This would take {predicted} here; the limit is {_round(allowed)} MB. "
-            f"Choose a shorter text or a smaller model, or raise {LIMIT_VARIABLE}."
+            f"This would take {predicted} here; the limit is {_round(allowed)} MB. {remedy}, or raise {LIMIT_VARIABLE}."
         )
     return predicted
 
