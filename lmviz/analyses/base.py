@@ -42,7 +42,8 @@ class Analysis(Generic[ParamsT, ResultT]):
     """One method: how it is named, what it needs and takes, how it is run and how its answer is checked.
 
     `needs` names what must be had from a model: places of a trace ("pattern", "moved_norm", "query", "key") or
-    "logits". A check gives None where it says nothing about the result at hand.
+    "logits". A check gives None where it says nothing about the result at hand. `fold` rewrites the named values
+    before they are checked, for an analysis that takes those of another one as well.
     """
 
     slug: str
@@ -54,6 +55,13 @@ class Analysis(Generic[ParamsT, ResultT]):
     reference: str
     caution: str
     checks: tuple[Callable[[ResultT], Check | None], ...] = ()
+    fold: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+
+    @property
+    def takes(self) -> str:
+        """List the parameters as a person reads them."""
+        known = {item.name: item for item in fields(self.params)}  # type: ignore[arg-type]
+        return _described(known, get_type_hints(self.params))
 
     def check(self, result: ResultT) -> tuple[Check, ...]:
         """Compute the invariants that apply to this result."""
@@ -68,15 +76,14 @@ class Analysis(Generic[ParamsT, ResultT]):
         """
         known = {item.name: item for item in fields(self.params)}  # type: ignore[arg-type]
         hints = get_type_hints(self.params)
+        given = given if self.fold is None else self.fold(given)
         for name in given:
             if name not in known:
                 close = did_you_mean(name, known)
-                raise InvalidParameter(
-                    f"{self.slug} has no parameter '{name}'.{close} It takes {_described(known, hints)}."
-                )
+                raise InvalidParameter(f"{self.slug} has no parameter '{name}'.{close} It takes {self.takes}.")
         missing = [name for name, item in known.items() if item.default is MISSING and name not in given]
         if missing:
-            raise InvalidParameter(f"{self.slug} needs {', '.join(missing)}. It takes {_described(known, hints)}.")
+            raise InvalidParameter(f"{self.slug} needs {', '.join(missing)}. It takes {self.takes}.")
         values = {name: _fit(self.slug, name, value, hints[name]) for name, value in given.items()}
         return self.params(**values)
 
