@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
     from lmviz.models.loading import load, wrap
     from lmviz.results import (
+        Alignment,
         AnswerSpans,
         AttentionPattern,
         Check,
         ContinuationTree,
+        Difference,
         LabelProbabilities,
         LayerHeadGrid,
+        LayerMatrix,
         LayerPositionGrid,
         QueryKeyProducts,
         Result,
@@ -36,13 +39,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANALYSES",
+    "Alignment",
     "Analysis",
     "AnswerSpans",
     "AttentionPattern",
     "Check",
     "ContinuationTree",
+    "Difference",
     "LabelProbabilities",
     "LayerHeadGrid",
+    "LayerMatrix",
     "LayerPositionGrid",
     "LmvizError",
     "LoadedModel",

@@ -2,18 +2,22 @@
 
 from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyProducts, TokenMatrix
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
+from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
 from lmviz.results.tokens import LayerPositionGrid, MaskFillings, TokenDistributions, TokenScores
 from lmviz.results.writing import ContinuationTree
 
 __all__ = [
+    "Alignment",
     "AnswerSpan",
     "AnswerSpans",
     "AttentionPattern",
     "Check",
     "ContinuationTree",
+    "Difference",
     "LabelProbabilities",
     "LayerHeadGrid",
+    "LayerMatrix",
     "LayerPositionGrid",
     "MaskFillings",
     "Provenance",
