@@ -12,6 +12,7 @@ from lmviz.analyses.attention import (
     value_weighted_attention,
 )
 from lmviz.analyses.base import Analysis, Progress, ignore
+from lmviz.analyses.compare import cka, compare
 from lmviz.analyses.predictions import (
     answer_span,
     classify,
@@ -42,7 +43,12 @@ _MODULES: tuple[ModuleType, ...] = (
     tag_tokens,
     answer_span,
 )
-ANALYSES: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
+_COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
+ANALYSES: dict[str, Analysis[Any, Any]] = {
+    **_COMPARABLE,
+    cka.ANALYSIS.slug: cka.ANALYSIS,
+    compare.SLUG: compare.among(_COMPARABLE),
+}
 
 
 def run(slug: str, model: "LoadedModel", *, on_progress: Progress = ignore, **params: Any) -> Result:

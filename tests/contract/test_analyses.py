@@ -27,6 +27,7 @@ EXTRA: dict[str, dict[str, Any]] = {
     "query-key": {"layer": 1, "head": 2, "query": 1},
     "next-sentence": {"text_pair": "the dog sat"},
     "answer-span": {"question": "who sat?"},
+    "compare": {"analysis": "attention-pattern"},
 }
 HEADS = {  # analyses of a head other than the language model's
     "next-sentence": "ForNextSentencePrediction",
@@ -76,7 +77,10 @@ def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
     """Put a text the way an analysis wants it."""
     if slug == "token-distributions" and model.kind == "encoder":
         text = f"{text} {model.tokenizer.mask_token}"
-    return {"text": text, **EXTRA.get(slug, {})}
+    if slug == "cka":
+        text = f"{text} and a few words more"
+    more = {"text_b": f"{text} again"} if slug == "compare" else {}
+    return {"text": text, **more, **EXTRA.get(slug, {})}
 
 
 def ask(slug: str, family: str, text: str, **more: Any) -> Result:
@@ -261,7 +265,7 @@ def test_a_stopped_job_stops(slug: str) -> None:
 def test_it_describes_itself(slug: str) -> None:
     analysis = ANALYSES[slug]
     assert analysis.slug == slug
-    assert analysis.group in {"attention", "predictions"}
+    assert analysis.group in {"attention", "predictions", "compare"}
     assert analysis.title[0].isupper()
     assert analysis.reference.startswith("https://")
     assert analysis.caution.endswith(".")

@@ -55,8 +55,11 @@ def test_pattern_and_next_tokens_are_the_librarys(name: str) -> None:
 @pytest.mark.parametrize("name", EMBEDDED)
 @pytest.mark.parametrize("slug", [slug for slug, analysis in ANALYSES.items() if analysis.group != "predictions"])
 def test_laws_hold_on_a_real_sentence(name: str, slug: str) -> None:
-    more = {"layer": 4, "head": 7, "query": 6} if slug == "query-key" else {}
-    result = lmviz.run(slug, model_of(name), text=TEXT, **more)
+    more: dict[str, dict[str, Any]] = {
+        "query-key": {"layer": 4, "head": 7, "query": 6},
+        "compare": {"analysis": "attention-pattern", "text_b": TEXT.replace("nurse", "pilot")},
+    }
+    result = lmviz.run(slug, model_of(name), text=TEXT, **more.get(slug, {}))
     checks = ANALYSES[slug].check(result)
     assert checks
     assert [check for check in checks if not check.passed] == []

@@ -58,7 +58,7 @@ def token_distributions(model: "LoadedModel", params: Params, *, on_progress: Pr
         raise InvalidParameter(f"top_k is {params.top_k}; ask for at least 1 candidate.")
     encoding = encode(model, params.text, params.text_pair)
     if model.kind == "encoder" and params.positions is None:
-        _masks(model, encoding.table.ids)  # refuse before the model runs
+        mask_positions(model, encoding.table.ids)  # refuse before the model runs
     part = "decoder" if model.kind == "encoder-decoder" else model.kind
     if model.kind == "encoder-decoder":
         check_source(model, encoding)
@@ -108,7 +108,7 @@ def largest(values: Float[np.ndarray, "position vocabulary"], n: int) -> Int64[n
 
 def _positions(model: "LoadedModel", ids: tuple[int, ...], asked: tuple[int, ...] | None) -> tuple[int, ...]:
     if asked is None:
-        return _masks(model, ids) if model.kind == "encoder" else tuple(range(len(ids)))
+        return mask_positions(model, ids) if model.kind == "encoder" else tuple(range(len(ids)))
     if not asked:
         raise InvalidParameter("positions is empty. Name at least one, or leave it out.")
     wrong = [position for position in asked if not 0 <= position < len(ids)]
@@ -117,7 +117,7 @@ def _positions(model: "LoadedModel", ids: tuple[int, ...], asked: tuple[int, ...
     return asked
 
 
-def _masks(model: "LoadedModel", ids: tuple[int, ...]) -> tuple[int, ...]:
+def mask_positions(model: "LoadedModel", ids: tuple[int, ...]) -> tuple[int, ...]:
     """Give the positions of the mask token."""
     found = tuple(position for position, token in enumerate(ids) if token == model.tokenizer.mask_token_id)
     if not found:
