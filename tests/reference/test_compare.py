@@ -346,6 +346,34 @@ def test_a_truncated_copy_is_compared_by_pairs_of_layers() -> None:
     assert grid.delta.shape == (1, 1)
 
 
+def test_a_random_copy_is_compared_head_by_head() -> None:
+    hf_model, tokenizer = tiny("gpt2")
+    torch.manual_seed(1)
+    random = lmviz.wrap(type(hf_model)(hf_model.config), tokenizer)
+    a, b = Side(model_of("gpt2"), {"text": TEXT}), Side(random, {"text": TEXT})
+    for slug in (*GRIDS, "surprisal", "token-distributions"):
+        there, back = (compare(*pair, analysis=ANALYSES[slug]) for pair in ((a, b), (b, a)))
+        np.testing.assert_array_equal(there.delta, -back.delta)
+        assert there.numbers.get("js", there.numbers.get("mean_absolute", 0.0)) > 0.01
+        assert there.alignment is None or there.alignment.unit == "token"
+
+
+def test_cross_attention_has_units_of_both_texts() -> None:
+    given = {"text": "the cat's sleeping", "target_text": "the dog sat", "part": "cross"}
+    t5, bart = Side(model_of("t5"), given), Side(model_of("bart"), given)
+    result = compare(t5, bart, analysis=ANALYSES["attention-pattern"])
+    assert isinstance(result.a, AttentionPattern)
+    assert result.alignment is not None
+    assert result.key_alignment is not None
+    assert result.a.tokens == result.alignment.texts
+    assert result.a.key_tokens == result.key_alignment.texts
+    assert result.delta.shape == (2, 4, len(result.alignment), len(result.key_alignment))
+    np.testing.assert_allclose(np.nansum(result.a.pattern, axis=-1), 1, atol=1e-5)
+    within = Side(model_of("bart"), {**given, "part": "decoder"})
+    with pytest.raises(InvalidParameter, match="Cross attention goes with cross attention"):
+        compare(t5, within, analysis=ANALYSES["attention-pattern"])
+
+
 def test_layers_are_paired_where_there_are_no_heads() -> None:
     rng = np.random.default_rng(0)
     table = getattr(lmviz.run("surprisal", model_of("gpt2"), text="the cat sat"), "table")  # noqa: B009
@@ -396,6 +424,8 @@ def test_labels_are_compared_where_they_are_the_same() -> None:
     one = result.a
     other = replace(one, labels=one.labels[::-1], probabilities=one.probabilities[::-1], logits=one.logits[::-1])
     assert (difference(one, other).delta == 0).all()
+    value = replace(one, kind="value", probabilities=np.full(len(one.labels), np.nan, dtype=np.float32))
+    assert difference(value, replace(value, logits=value.logits + 1)).compared == "logits"
     with pytest.raises(InvalidParameter, match="Choose two models with the same labels"):
         difference(one, replace(one, labels=("x", *one.labels[1:])))
 
