@@ -110,7 +110,7 @@ class Session:
         with torch.no_grad():
             output = self.hf_model(**{name: new}, **self.fixed, past_key_values=self.cache, use_cache=True)
         self.n_read = self.ids.shape[1]
-        logits: Tensor = output.logits[:, -1].to(torch.float32, copy=True)  # no view of a long prompt's
+        logits: Tensor = output.logits[:, -1].to(self.ids.device, torch.float32, copy=True)  # no view
         return logits
 
     def scores(self, values: Tensor) -> Tensor:

@@ -79,8 +79,8 @@ def test_beams_end_where_the_librarys_do(length_penalty: float, early_stopping: 
         assert tree.stop_reason == ("end" if want[-1] in hf_model.generation_config.eos_token_id else "length")
         ends.append(tree.stop_reason)
         lengths.add(len(want))
-    assert "end" in ends
-    assert len(lengths) > 1
+    assert len(lengths) > 1 or length_penalty == 2, "this penalty prefers long texts"
+    assert "end" in ends or length_penalty == 2
 
 
 def written_by(hf_model: Any, tokenizer: Any) -> list[int]:
