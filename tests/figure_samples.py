@@ -5,9 +5,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from lmviz.results import (
+    Alignment,
+    AnswerSpan,
+    AnswerSpans,
     AttentionPattern,
+    ContinuationTree,
+    Difference,
+    LabelProbabilities,
     LayerHeadGrid,
+    LayerMatrix,
     LayerPositionGrid,
+    MaskFillings,
     QueryKeyProducts,
     Result,
     TokenDistributions,
@@ -115,6 +123,68 @@ def token_distributions(tokens: Sequence[str]) -> TokenDistributions:
     )  # fmt: skip
 
 
+def label_probabilities(tokens: Sequence[str]) -> LabelProbabilities:
+    """Give the tokens themselves as labels."""
+    size = len(tokens)
+    return LabelProbabilities(
+        labels=tuple(tokens), probabilities=np.full(size, 1 / max(size, 1), dtype=np.float32),
+        logits=np.zeros(size, dtype=np.float32), kind="one of", note=INJECTION, table=table(tokens),
+        provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+def answer_spans(tokens: Sequence[str]) -> AnswerSpans:
+    """Give every token the same share, and the first as the answer."""
+    shares = np.full(len(tokens), 1 / max(len(tokens), 1), dtype=np.float32)
+    spans = tuple(AnswerSpan(0, 0, token, 0.25) for token in tokens[:1])
+    return AnswerSpans(
+        tokens=tuple(tokens), start=shares, end=shares, spans=spans, no_answer=0.1, table=table(tokens),
+        provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+def mask_fillings(tokens: Sequence[str]) -> MaskFillings:
+    """Give each token as a filling of two masks."""
+    size = len(tokens)
+    shares = np.full(size, 1 / max(size, 1), dtype=np.float32)
+    return MaskFillings(
+        tokens=tuple(tokens), positions=(0, 1), fillings=tuple((token, token) for token in tokens),
+        filling_ids=np.zeros((size, 2), dtype=np.int64), joint=shares, independent=shares / 2, provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+def continuation_tree(tokens: Sequence[str]) -> ContinuationTree:
+    """Give the tokens as one continuation, each with one alternative."""
+    size = len(tokens)
+    parent = np.repeat(np.arange(size) * 2 - 2, 2)
+    parent[:2] = -1
+    return ContinuationTree(
+        parent=parent.astype(np.int64), depth=np.repeat(np.arange(size), 2).astype(np.int64),
+        token_ids=np.zeros(2 * size, dtype=np.int64), tokens=tuple(token for token in tokens for _ in range(2)),
+        probability=np.tile([0.6, 0.2], size).astype(np.float32), rank=np.tile([0, 1], size).astype(np.int64),
+        entropy=np.ones(2 * size, dtype=np.float32), is_chosen=(True, False) * size, text="".join(tokens),
+        stop_reason="length", provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+def difference(tokens: Sequence[str]) -> Difference:
+    """Give signed numbers per token against others."""
+    a = token_scores(tokens)
+    b = TokenScores(tokens=a.tokens, scores=-a.scores, target="", residue=0.0, unit="nats")
+    each = tuple((i,) for i in range(len(tokens)))
+    aligned = Alignment(tuple(tokens), a=each, b=each, special=(False,) * len(tokens), unit="token")
+    return Difference(
+        a=a, b=b, delta=b.scores - a.scores, compared="scores", tokens_a=a.tokens, tokens_b=b.tokens,
+        alignment=aligned, numbers={"change": 0.5}, note=INJECTION, provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+def layer_matrix(tokens: Sequence[str]) -> LayerMatrix:
+    """Give one number per pair of layers."""
+    values = np.random.default_rng(5).random((LAYERS, LAYERS)).astype(np.float32)
+    return LayerMatrix(values=values, unit="CKA", n_units=len(tokens), note=" ".join(tokens), provenance=PROVENANCE)
+
+
 MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "AttentionPattern": attention,
     "TokenMatrix": token_matrix,
@@ -123,4 +193,10 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "LayerHeadGrid": layer_head_grid,
     "TokenDistributions": token_distributions,
     "QueryKeyProducts": products,
+    "LabelProbabilities": label_probabilities,
+    "AnswerSpans": answer_spans,
+    "MaskFillings": mask_fillings,
+    "ContinuationTree": continuation_tree,
+    "Difference": difference,
+    "LayerMatrix": layer_matrix,
 }

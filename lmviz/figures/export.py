@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from lmviz.errors import FigureUnavailable
+from lmviz.figures.answers import answer_spans, continuation_tree, label_probabilities, mask_fillings
 from lmviz.figures.bars import token_distributions, token_scores
+from lmviz.figures.differences import difference, layer_matrix
 from lmviz.figures.documents import Page, document
 from lmviz.figures.heatmaps import (
     attention_grid,
@@ -23,9 +25,15 @@ from lmviz.figures.scene import Scene, to_svg
 from lmviz.figures.standalone import explorer_html
 from lmviz.figures.wording import format_number, visible
 from lmviz.results import (
+    AnswerSpans,
     AttentionPattern,
+    ContinuationTree,
+    Difference,
+    LabelProbabilities,
     LayerHeadGrid,
+    LayerMatrix,
     LayerPositionGrid,
+    MaskFillings,
     QueryKeyProducts,
     Result,
     TokenDistributions,
@@ -44,6 +52,12 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     QueryKeyProducts: query_key_products,
     TokenDistributions: token_distributions,
     TokenScores: token_scores,
+    LabelProbabilities: label_probabilities,
+    AnswerSpans: answer_spans,
+    MaskFillings: mask_fillings,
+    ContinuationTree: continuation_tree,
+    Difference: difference,
+    LayerMatrix: layer_matrix,
 }
 
 
@@ -115,9 +129,15 @@ def _table(result: Result) -> str:
 
 def _writable(result: Result) -> Result:
     """Give the result with its tokens as they are shown: a table cannot hold what is no valid text."""
-    shown: dict[str, Any] = {}
-    if hasattr(result, "tokens"):
-        shown["tokens"] = tuple(visible(token) for token in result.tokens)
+    shown: dict[str, Any] = {
+        name: tuple(visible(text) for text in getattr(result, name))
+        for name in ("tokens", "labels")
+        if hasattr(result, name)
+    }
+    if isinstance(result, Difference):
+        return replace(result, a=_writable(result.a), b=_writable(result.b))
+    if isinstance(result, MaskFillings):
+        shown["fillings"] = tuple(tuple(visible(token) for token in row) for row in result.fillings)
     if isinstance(result, TokenDistributions):
         shown["candidates"] = tuple(tuple(visible(token) for token in row) for row in result.candidates)
     return replace(result, **shown)

@@ -73,7 +73,7 @@ def token_matrix(result: TokenMatrix) -> Scene:
         f"Largest: from {labels[query]} to {labels[key]}, {format_number(float(result.values[query, key]))}; "
         f"{len(labels)} tokens."
     )
-    return _single(result, Grid(result.values, fitting(result.values), labels, labels, "from", "to", "", finding))
+    return single(result, Grid(result.values, fitting(result.values), labels, labels, "from", "to", "", finding))
 
 
 def layer_head_grid(result: LayerHeadGrid) -> Scene:
@@ -83,7 +83,7 @@ def layer_head_grid(result: LayerHeadGrid) -> Scene:
     layers, heads = result.values.shape
     place = int(np.nanargmax(_known(result.values)))
     top = format_number(float(result.values.flat[place]))
-    return _single(
+    return single(
         result,
         Grid(
             result.values, fitting(result.values), [f"L{i}" for i in range(layers)], [f"H{i}" for i in range(heads)],
@@ -105,7 +105,7 @@ def layer_position_grid(result: LayerPositionGrid) -> Scene:
         f"{format_number(float(result.values.flat[place]))} {result.unit}."
     )
     rows = [f"L{i}" for i in range(layers)]
-    return _single(
+    return single(
         result,
         Grid(result.values, fitting(result.values), rows, labels, "layer", "position", result.unit, finding),
     )
@@ -137,10 +137,10 @@ def query_key_products(result: QueryKeyProducts) -> Scene:
     ]
     columns = [str(i) for i in range(values.shape[1])]
     grid = Grid(values, signed(values), labels, columns, f"from {query} to", "dimension", "", finding, notes, beside)
-    return _single(result, grid)
+    return single(result, grid)
 
 
-def _single(result: Result, grid: Grid) -> Scene:
+def single(result: Result, grid: Grid) -> Scene:
     """Lay out one labelled heat map."""
     rows, columns = grid.values.shape
     numbered = rows * columns <= _NUMBERED and columns <= 24

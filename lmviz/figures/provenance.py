@@ -16,7 +16,7 @@ _NAMES = {
 }
 _LIMIT = 600
 _SHORTEST = 40  # characters of what was typed that are always left
-_TYPED = ("text", "text_pair", "target_text")  # parameters of any length
+_TYPED = ("text", "text_pair", "target_text", "text_b", "text_pair_b", "question")  # parameters of any length
 
 
 def title(result: Result) -> str:
