@@ -37,6 +37,7 @@ HEADS = {  # analyses of a head other than the language model's
 }
 ONLY = {  # families that can have the analysis, where it is not all
     "next-sentence": ("bert",),
+    "joint-fill": ("bert",),
     "generate": ("gpt2", "llama", "t5"),
 }
 AWKWARD = (
@@ -75,7 +76,7 @@ def pairs(*families: str) -> Any:
 
 def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
     """Put a text the way an analysis wants it."""
-    if slug == "token-distributions" and model.kind == "encoder":
+    if slug in ("token-distributions", "joint-fill") and model.kind == "encoder":
         text = f"{text} {model.tokenizer.mask_token}"
     if slug == "cka":
         text = f"{text} and a few words more"
