@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lmviz.figures.standalone import explorer_html
-from lmviz.results import TokenTable
+from lmviz.results import Result, TokenTable
 from lmviz.ui import attention
 from lmviz.ui.attention import Look
 from lmviz.ui.selection import Selection
@@ -28,7 +28,7 @@ def matrix_csv(look: Look, shown: Shown) -> bytes:
             "value": shown[0].ravel(),
         }
     )
-    return _signed_csv(frame, f"{shown[1]} · {look.words.caption}")
+    return signed_csv(frame, f"{shown[1]} · {look.words.caption}")
 
 
 def matrix_json(look: Look, shown: Shown) -> bytes:
@@ -49,15 +49,20 @@ def matrix_json(look: Look, shown: Shown) -> bytes:
 
 def heads_csv(look: Look) -> bytes:
     """Write every head, one row per layer, head, query and key."""
-    return _signed_csv(look.result.to_frame(), look.words.caption)
+    return signed_csv(look.result.to_frame(), look.words.caption)
+
+
+def result_json(result: Result) -> bytes:
+    """Write a whole result."""
+    return json.dumps(result.to_dict()).encode()  # escapes only: half a character is no UTF-8
 
 
 def heads_json(look: Look) -> bytes:
     """Write the whole result."""
-    return json.dumps(look.result.to_dict()).encode()  # escapes only: half a character is no UTF-8
+    return result_json(look.result)
 
 
-def _signed_csv(frame: pd.DataFrame, caption: str) -> bytes:
+def signed_csv(frame: pd.DataFrame, caption: str) -> bytes:
     """Put one line `# caption` above the header row: `pandas.read_csv(path, skiprows=1)` reads the rest.
 
     The line has no straight quotation marks: a reader that skips it would look for their other halves.

@@ -4,11 +4,19 @@ from typing import Any
 
 import streamlit as st
 
-from lmviz.ui import controls, examples, frame, warm
+from lmviz.ui import controls, examples, frame, selection, warm
 
 CARDS = ("pronoun", "agreement", "repetition")
 EMBEDDED = ("minilm", "smollm2-135m")
 ATTENTION = "pages/attention.py"
+PREDICTIONS = "pages/predictions.py"
+HEADS = (  # model, what it does, a text to try it on
+    ("minilm-mlm", "Fill in a word", "The doctor told the [MASK] to rest."),
+    ("minilm-sentiment", "Positive or negative", "The film was not good, but the music was."),
+    ("minilm-pos", "Parts of speech", "The old man saw the boats in Paris yesterday."),
+    ("minilm-ner", "Names", "just bought a new iphone from apple in london"),
+    ("smollm2-135m", "Write on", "The most important thing about language is"),
+)
 
 
 def page() -> None:
@@ -25,6 +33,12 @@ def page() -> None:
         with column.container(border=True, height="stretch"):
             _card(examples.example(name))
     st.space("small")
+    st.header("Or see what models predict", anchor=False)
+    with st.container(horizontal=True, gap="small"):
+        for model, label, text in HEADS:
+            if st.button(label, key=f"try_{model}", on_click=_try, args=(model, text), help=f"“{text}” on {model}."):
+                st.switch_page(PREDICTIONS)
+    st.space("small")
     st.header("Models at hand", anchor=False)
     warm.load(EMBEDDED)
     _models()
@@ -35,8 +49,19 @@ def page() -> None:
         "All heads at a glance, sorted by what they do; one head as arcs and matrix; mean, maximum, rollout and flow; "
         "queries and keys behind a score; figures and tables to take away."
     )
+    st.page_link(PREDICTIONS, label="**Predictions** · What does the model predict?", icon=":material/edit_note:")
+    st.caption(
+        "Words for a mask, the next token, surprisal, text with its alternatives, labels, tags, answers; change a word "
+        "with a click and see what it changes."
+    )
     st.page_link("pages/methods.py", label="**Methods** · What stands behind each number?", icon=":material/menu_book:")
     st.caption("The paper, the invariants and the caution of every method.")
+
+
+def _try(model: str, text: str) -> None:
+    """Look at a text that shows what a model is for."""
+    selection.agree()
+    selection.change(model=model, text=text, text_pair="", target_text="", task="")
 
 
 def _card(item: examples.Example) -> None:

@@ -220,6 +220,18 @@ def timed(make: Callable[[], Value]) -> Timed[Value]:
     return Timed(value, time.perf_counter() - start)
 
 
+class Clock:
+    """Says how long ago it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since then."""
+        return time.perf_counter() - self._start
+
+
 class _Once:
     """Start one thing once per process, in the background; again only after `allow`."""
 

@@ -22,7 +22,12 @@ def pages(root: Path) -> dict[str, list[Any]]:
                 folder / "attention.py",
                 title="Attention",
                 help="Every head of every layer on your text.",
-            )
+            ),
+            st.Page(
+                folder / "predictions.py",
+                title="Predictions",
+                help="What the model fills in, expects, writes, or says about your text.",
+            ),
         ],
         "About": [
             st.Page(

@@ -16,6 +16,16 @@ DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PARTS = ("encoder", "decoder", "cross")
 WHATS = ("attention", "value-weighted")
+TASKS = (
+    "fill-mask",
+    "next-token",
+    "surprisal",
+    "generate",
+    "next-sentence",
+    "classify",
+    "tag-tokens",
+    "answer-span",
+)
 
 _STATE = "_selection"
 _LINK = "_link"
@@ -27,7 +37,10 @@ _ASKED = "_asked"
 
 @dataclass(frozen=True)
 class Selection:
-    """Model, text and view. Empty `part` means the first kind of attention the model has."""
+    """Model, text and view. Empty `part` means the first kind of attention the model has, empty `task` its first task.
+
+    `position` is the token looked at outside the attention page, -1 for none.
+    """
 
     model: str = "minilm"
     text: str = DEFAULT_TEXT
@@ -37,6 +50,8 @@ class Selection:
     what: str = "attention"
     dtype: str = "float32"
     device: str = "auto"
+    task: str = ""
+    position: int = -1
     view: View = field(default_factory=View)
 
     @property
@@ -62,9 +77,16 @@ class Selection:
 
 
 _TEXTS = {"text": "text", "pair": "text_pair", "target": "target_text"}
-_CHOICES: Mapping[str, tuple[str, ...]] = {"part": PARTS, "what": WHATS, "dtype": DTYPES, "device": DEVICES}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "part": PARTS,
+    "what": WHATS,
+    "dtype": DTYPES,
+    "device": DEVICES,
+    "task": TASKS,
+}
 _LEFT_OUT = "characters"  # in a link: how long the texts are that it does not carry
-_OWN = ("model", *_TEXTS, _LEFT_OUT, *_CHOICES)
+_POSITION = "position"
+_OWN = ("model", *_TEXTS, _LEFT_OUT, _POSITION, *_CHOICES)
 
 
 def to_url(selection: Selection) -> dict[str, str]:
@@ -78,6 +100,8 @@ def to_url(selection: Selection) -> dict[str, str]:
     for name in _CHOICES:
         if getattr(selection, name) != getattr(Selection, name):
             words[name] = getattr(selection, name)
+    if selection.position >= 0:
+        words[_POSITION] = str(selection.position)
     return words | views.to_url(selection.view)
 
 
@@ -100,6 +124,10 @@ def from_url(words: Mapping[str, str], *, start: Selection) -> tuple[Selection, 
         changes[name] = value if value in known else getattr(Selection, name)
         if name in words and value not in known:
             notes.append(_strange(name, value))
+    place = words.get(_POSITION, "-1")
+    changes["position"] = int(place) if place.isdecimal() and len(place) < 7 else -1
+    if _POSITION in words and changes["position"] < 0:
+        notes.append(_strange(_POSITION, place))
     changes["view"], strange = views.from_url(words)
     notes += [_strange(word, words[word]) for word in strange]
     left_out = "" if "text" in words else words.get(_LEFT_OUT, "")
@@ -138,6 +166,7 @@ def changed(before: Selection, after: Selection) -> Selection:
     is_other_model = _read(after)[:2] != _read(before)[:2]
     if _read(after) != _read(before):
         view = replace(view, locked=(), chosen=None if is_other_model else view.chosen)
+        after = replace(after, position=-1)
     if not after.text_pair.strip():
         view = replace(view, filter="all")
     return replace(after, view=view)

@@ -1,0 +1,101 @@
+"""What the parts of the predictions page share: the strip of tokens, bars of candidates, the line of facts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from lmviz.components.tokens import EDITS, StripEdits, StripEvent, StripLook, strip_tokens, token_strip
+from lmviz.figures.wording import visible
+from lmviz.results import Result, TokenTable
+from lmviz.ui import exports, frame, selection
+from lmviz.ui.predictions import Answer, Row
+
+Clicked = tuple[StripEvent, TokenTable] | None
+Section = Callable[[Any], Clicked]
+
+
+def strip(
+    model: Any,
+    table: TokenTable,
+    *,
+    values: Sequence[float] | np.ndarray | None = None,
+    labels: Sequence[str] | None = None,
+    look: StripLook,
+) -> Clicked:
+    """Draw the tokens to click and change; give what was clicked."""
+    position = selection.current().position
+    mask = model.tokenizer.mask_token if model.kind == "encoder" else None
+    event = token_strip(
+        strip_tokens(table, values=values, labels=labels),
+        key="strip",
+        selected=position if 0 <= position < len(table) else None,
+        look=look,
+        edits=StripEdits(EDITS, mask),
+    )
+    return None if event is None else (event, table)
+
+
+def facts(answer: Answer, *more: str) -> None:
+    """Show the checks and the time."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        frame.badge(answer.checks)
+        st.caption(" · ".join((*more, frame.seconds(answer.seconds))), width="content")
+
+
+def bars(rows: Sequence[Row], *, what: str, has_ids: bool = True, is_share: bool = True) -> None:
+    """Draw candidates as a table of bars; after a change of the text, with what they were before."""
+    columns: dict[str, Any] = {
+        what: [named(row.name) for row in rows],
+        "probability": [row.probability for row in rows],
+    }
+    is_changed = any(row.before is not None for row in rows)
+    if is_changed:
+        columns["before"] = [row.before for row in rows]
+        columns["change"] = [None if row.before is None else row.probability - row.before for row in rows]
+    if has_ids:
+        columns["token id"] = [row.id for row in rows]
+    share = st.column_config.ProgressColumn("probability", min_value=0.0, max_value=1.0, format="%.4f", width="large")
+    number = st.column_config.NumberColumn("value", format="%.4f")
+    st.dataframe(
+        pd.DataFrame(columns),
+        hide_index=True,
+        height="content",
+        column_config={
+            what: st.column_config.TextColumn(what, width="medium"),
+            "probability": share if is_share else number,
+            "before": st.column_config.NumberColumn(format="%.4f", help="Before the text was changed."),
+            "change": st.column_config.NumberColumn(format="%+.4f"),
+            "token id": st.column_config.NumberColumn(format="%d", width="small"),
+        },
+    )
+
+
+def named(token: str) -> str:
+    """Write a token so that a leading space and what cannot be seen are visible."""
+    shown = visible(token)
+    return f"·{shown[1:]}" if shown.startswith(" ") and len(shown) > 1 else shown
+
+
+def below(answer: Answer, *, name: str) -> None:
+    """Offer the numbers as files, and say where the method comes from."""
+    from lmviz.analyses import ANALYSES
+
+    result: Result = answer.result
+    with st.expander("Export", type="compact"), st.container(horizontal=True):
+        caption = " · ".join(str(result.provenance.get(key, "")) for key in ("title", "model", "revision"))
+        st.download_button(
+            "CSV", lambda: exports.signed_csv(result.to_frame(), caption), f"{name}.csv", "text/csv", on_click="ignore"
+        )
+        st.download_button(
+            "JSON", lambda: exports.result_json(result), f"{name}.json", "application/json", on_click="ignore"
+        )
+    with st.expander("Method, reference, caution", type="compact"):
+        frame.method(ANALYSES[str(result.provenance["analysis"])])
+
+
+def figure(value: float) -> str:
+    """Write a number with three significant digits."""
+    return f"{value:.3g}"
