@@ -32,7 +32,9 @@ def write(folder: Path, tensors: dict[str, torch.Tensor] | None = None, **metada
     config |= {"architectures": ["BertForTokenClassification"], "id2label": {"0": "A", "1": "B", "2": "C"}}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     said = {"format": delta.FORMAT, "base": "minilm", "base_sha256": CATALOG["minilm"].revision, "prefix": "bert."}
-    save_file(parts() if tensors is None else tensors, folder / delta.FILE, metadata={"lmviz": json.dumps(said | metadata)})
+    save_file(
+        parts() if tensors is None else tensors, folder / delta.FILE, metadata={"lmviz": json.dumps(said | metadata)}
+    )
     return folder
 
 
