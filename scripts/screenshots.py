@@ -22,6 +22,9 @@ PAGES = {
     "home": "/",
     "attention": "/attention?model=minilm&text=The+cat+sat+on+the+mat+because+it+was+tired.&head=L5H11&locked=q8",
     "attention-decoder": f"/attention?model=smollm2-135m&text={REPEATED}&head=L17H5&locked=q17&statistic=induction",
+    "predictions": "/predictions?model=minilm-mlm&text=The+doctor+told+the+[MASK]+to+[MASK].",
+    "tags": "/predictions?model=minilm-pos&text=The+old+man+saw+the+boats+in+Paris+yesterday.",
+    "continuation": "/predictions?model=smollm2-135m&text=The+capital+of+France+is&task=next-token",
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"},
@@ -59,6 +62,9 @@ def take(browser: Browser, address: str, page_name: str, look: str) -> None:
         main = page.get_by_test_id("stMain")
         main.get_by_text("What is here").wait_for(timeout=PATIENCE * 1000)
         main.get_by_text("Loading and checking").first.wait_for(state="hidden", timeout=PATIENCE * 1000)
+    elif "/predictions" in PAGES[page_name]:
+        page.locator(".lmviz-token-strip").first.wait_for(timeout=PATIENCE * 1000)
+        page.get_by_text("Method, reference, caution").wait_for(timeout=PATIENCE * 1000)
     else:
         page.locator('.lmviz-explorer[data-ready="true"][data-exact="true"]').wait_for(timeout=PATIENCE * 1000)
     page.wait_for_timeout(800)  # fonts, and the last frame

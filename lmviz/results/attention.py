@@ -24,7 +24,7 @@ class AttentionPattern(Result):
         """Give one row per layer, head, query and key."""
         keys = self.tokens if self.key_tokens is None else self.key_tokens
         axes = {"layer": None, "head": None, "query": self.tokens, "key": keys}
-        return tidy(self.pattern, axes, "pattern")
+        return tidy(self.pattern, axes, name="pattern")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class TokenMatrix(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per query and key."""
-        return tidy(self.values, {"query": self.tokens, "key": self.tokens}, "value")
+        return tidy(self.values, {"query": self.tokens, "key": self.tokens}, name="value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class LayerHeadGrid(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per layer and head."""
-        return tidy(self.values, {"layer": None, "head": None}, "value")
+        return tidy(self.values, {"layer": None, "head": None}, name="value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,4 +76,4 @@ class QueryKeyProducts(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per key and dimension."""
-        return tidy(self.products, {"key": self.tokens, "dimension": None}, "product")
+        return tidy(self.products, {"key": self.tokens, "dimension": None}, name="product")

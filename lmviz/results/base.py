@@ -101,7 +101,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return frozen
 
 
-def tidy(values: np.ndarray, axes: Mapping[str, Any], name: str) -> pd.DataFrame:
+def tidy(values: np.ndarray, axes: Mapping[str, Any], *, name: str) -> pd.DataFrame:
     """Flatten an array to one row per entry, with one column per axis."""
     grids = np.meshgrid(*[np.arange(size) for size in values.shape], indexing="ij")
     columns = {axis: grid.ravel() for axis, grid in zip(axes, grids, strict=True)}

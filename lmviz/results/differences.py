@@ -90,4 +90,4 @@ class LayerMatrix(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per pair of layers."""
-        return tidy(self.values, {"layer_a": None, "layer_b": None}, "value")
+        return tidy(self.values, {"layer_a": None, "layer_b": None}, name="value")

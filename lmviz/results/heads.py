@@ -58,5 +58,5 @@ class AnswerSpans(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per position."""
-        frame = tidy(self.start, {"position": self.tokens}, "start")
+        frame = tidy(self.start, {"position": self.tokens}, name="start")
         return frame.assign(end=self.end)

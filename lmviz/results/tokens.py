@@ -26,7 +26,7 @@ class TokenScores(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per position."""
-        return tidy(self.scores, {"position": self.tokens}, "score")
+        return tidy(self.scores, {"position": self.tokens}, name="score")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class LayerPositionGrid(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per layer and position."""
-        return tidy(self.values, {"layer": None, "position": self.tokens}, "value")
+        return tidy(self.values, {"layer": None, "position": self.tokens}, name="value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class TokenDistributions(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per position and candidate, with its rank from 0."""
-        frame = tidy(self.probabilities, {"position": None, "rank": None}, "probability")
+        frame = tidy(self.probabilities, {"position": None, "rank": None}, name="probability")
         row, rank = frame["position"].to_numpy(), frame["rank"].to_numpy()
         frame["candidate"] = [self.candidates[r][c] for r, c in zip(row, rank, strict=True)]
         frame["candidate_id"] = self.candidate_ids[row, rank]
