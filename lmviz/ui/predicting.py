@@ -57,14 +57,13 @@ def bars(rows: Sequence[Row], *, what: str, has_ids: bool = True, is_share: bool
         columns["change"] = [None if row.before is None else row.probability - row.before for row in rows]
     if has_ids:
         columns["token id"] = [row.id for row in rows]
-    share = st.column_config.ProgressColumn("probability", min_value=0.0, max_value=1.0, format="%.4f", width="large")
+    share = st.column_config.ProgressColumn("probability", min_value=0.0, max_value=1.0, format="%.4f")
     number = st.column_config.NumberColumn("value", format="%.4f")
     st.dataframe(
         pd.DataFrame(columns),
         hide_index=True,
         height="content",
         column_config={
-            what: st.column_config.TextColumn(what, width="medium"),
             "probability": share if is_share else number,
             "before": st.column_config.NumberColumn(format="%.4f", help="Before the text was changed."),
             "change": st.column_config.NumberColumn(format="%+.4f"),
