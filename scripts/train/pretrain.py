@@ -162,13 +162,13 @@ def main() -> None:
             plan.write_text(json.dumps({"first": start, "n": chosen.decay}), encoding="utf-8")
         first = json.loads(plan.read_text(encoding="utf-8"))["first"]
     last = first + chosen.decay if chosen.decay else chosen.steps
-    began, sums = time.monotonic() - seconds, [0.0, 0.0]
+    began, sums, n_summed = time.monotonic() - seconds, [0.0, 0.0], 0
     for step in range(start, last):
         share = min(1.0, (step + 1) / Rates.warm_up)
         if chosen.decay:
             share = 1 - math.sqrt((step + 1 - first) / chosen.decay)
         filling, following = trainer.step(batches.batch(step), share)
-        sums = [sums[0] + filling, sums[1] + 2 * following]
+        sums, n_summed = [sums[0] + filling, sums[1] + 2 * following], n_summed + 1
         if (step + 1) % 50 == 0:
             print(f"{step + 1} {filling:.3f} {following:.3f} {time.monotonic() - began:.0f} s", flush=True)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == last:
@@ -179,12 +179,12 @@ def main() -> None:
                 "tokens": (step + 1) * N_TOKENS,
                 "seconds": round(seconds),
                 "share": round(share, 4),
-                "train_loss": round(sums[0] / SAVE_EVERY, 4),
-                "train_next_sentence_loss": round(sums[1] / SAVE_EVERY, 4),
+                "train_loss": round(sums[0] / n_summed, 4),
+                "train_next_sentence_loss": round(sums[1] / n_summed, 4),
                 "held_out": fill_mask(trainer.master, tokenizer, held_out, n_blocks=300),
                 "held_out_next_sentence": next_sentence(trainer.master, tokenizer, held_out, n_pairs=600)["accuracy"],
             }
-            sums = [0.0, 0.0]
+            sums, n_summed = [0.0, 0.0], 0
             with (chosen.out / "curve.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(row, flush=True)
