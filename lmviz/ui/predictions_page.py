@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from lmviz.analyses.predictions.abilities import Ability, abilities
+from lmviz.assets import assets
 from lmviz.components.tokens import StripEvent
 from lmviz.ui import (
     controls,
@@ -45,6 +46,7 @@ def page() -> None:
         _original_line()
         event = SECTIONS[task](model)
         _follow(model, event)
+        _card(model)
         _cannot(found)
 
 
@@ -98,6 +100,14 @@ def _cannot(found: tuple[Ability, ...]) -> None:
         with st.expander(f"What this model cannot do ({len(missing)})", type="compact"):
             for ability in missing:
                 st.markdown(f"**{frame.plain(ability.title)}**: {frame.plain(ability.reason, longest=400)}")
+
+
+def _card(model: Any) -> None:
+    """Show the card of a model that comes with lmviz: what was measured, on which data, and what it is not."""
+    path = assets() / "models" / model.id / "card.md"
+    if model.entry.source in ("delta", "wheel") and path.is_file():
+        with st.expander("Model card", type="compact"):
+            st.markdown(path.read_text(encoding="utf-8").partition("\n")[2])
 
 
 def _original_line() -> None:

@@ -91,7 +91,7 @@ names.""",
         "not": """Its weights come from a 4-bit file, so the numbers are a little worse than the original's. It was tuned to follow
 instructions, which costs some likelihood on plain text. Compare bits per byte between models, not loss per token:
 tokenisers differ.""",
-        "method": "Windows of 1,024 tokens that overlap by half; `scripts/train/evaluate.py smollm2-135m`.",
+        "method": "Windows of 1,024 tokens that overlap by a quarter; `scripts/train/evaluate.py smollm2-135m`.",
     },
 }
 

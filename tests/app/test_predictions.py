@@ -146,6 +146,13 @@ def test_a_model_without_a_head_offers_models_that_have_one(app: Open) -> None:
     assert "no language-model head" in sentences(test)
 
 
+def test_the_card_of_an_embedded_head_is_shown(app: Open) -> None:
+    test = with_text(app("predictions", model="minilm-sentiment"), "A warm and funny film.")
+    assert not test.error
+    assert "It has only read sentences from film reviews" in sentences(test)
+    assert "positive" in tables(test)[0]["label"].tolist()
+
+
 @pytest.mark.parametrize("text", ["", "   ", LONG, AWKWARD, "[MASK]", "[MASK] " * 12])
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
 def test_no_text_breaks_the_page(app: Open, family: str, text: str) -> None:

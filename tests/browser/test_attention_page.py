@@ -261,4 +261,4 @@ def test_the_very_first_visit_of_a_deep_link_has_the_whole_frame(
         drawn(visit)
         panel(visit.page, "L3H1")
         expect(visit.page.get_by_label("Text", exact=True)).to_have_value(TEXT)
-        expect(visit.page.get_by_test_id("stSidebarNavLink")).to_have_count(3)
+        expect(visit.page.get_by_test_id("stSidebarNavLink")).to_have_count(4)
