@@ -90,8 +90,8 @@ def language_model(model: LoadedModel) -> Measured:
     """Give the loss of a decoder on wikitext2_test in nats per token, and bits per byte of the text.
 
     The text is read in windows of 1024 tokens that overlap by a quarter; every token but the first is predicted once,
-    from at least 256 tokens before it, the beginning apart. Nothing stands for the pieces that the file gives as [UNK]: they
-    are left out of the sum, and their bytes too.
+    from at least 256 tokens before it, the beginning apart. Nothing stands for the pieces that the file gives as
+    [UNK]: they are left out of the sum, and their bytes too.
     """
     text = (data_dir() / "text" / TEST).read_text(encoding="utf-8")
     encoded = model.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
