@@ -75,7 +75,7 @@ def bars(rows: Sequence[Row], *, what: str, has_ids: bool = True, is_share: bool
 def named(token: str) -> str:
     """Write a token so that a leading space and what cannot be seen are visible."""
     shown = visible(token)
-    return f"·{shown[1:]}" if shown.startswith(" ") and len(shown) > 1 else shown
+    return f"·{shown[1:]}" if shown.startswith(" ") else shown
 
 
 def below(answer: Answer, *, name: str) -> None:
