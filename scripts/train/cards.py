@@ -42,7 +42,7 @@ _WORDS = {
     "minilm-mlm": {
         "title": "minilm-mlm: fill-mask and next sentence",
         "head": "a masked-language-model head, a next-sentence head, and updates of the encoder",
-        "shipped": "the heads whole, the encoder's and the word embeddings' changes as low-rank factors, float16",
+        "shipped": "the heads whole, the encoder's and the word embeddings' changes as factors of rank 192 and 128, float16",
         "data": """- Novels and essays of 1813 to 1922 (public domain), addresses of US presidents (public domain), MASC of the Open
   American National Corpus (free for any use), UD English EWT, training part (CC BY-SA 4.0), WikiText-2, validation part
   (CC BY-SA). About 4.4 M word pieces; the last 2 % of every file were held out. The test part of WikiText-2 was never
