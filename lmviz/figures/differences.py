@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmviz.figures.answers import signed_bars
-from lmviz.figures.colours import LINE, QUIET, fitting, signed
-from lmviz.figures.heatmaps import Grid, single
-from lmviz.figures.layout import MARGIN, TOP, Content, colour_bar, empty, framed, pooled
-from lmviz.figures.scene import Box, Heat, Label, Scene, Shape
+from lmviz.figures.colours import fitting, signed
+from lmviz.figures.heatmaps import Grid, head_pictures, head_side, single
+from lmviz.figures.layout import Content, empty, framed, pooled
+from lmviz.figures.scene import Scene
 from lmviz.figures.wording import format_number, token_label
 from lmviz.results import Difference, LayerMatrix
 
@@ -67,29 +67,10 @@ def _plane(result: Difference) -> Scene:
 
 def _heads(result: Difference) -> Scene:
     """Draw every head, or pair of heads, as a small picture on one scale."""
-    layers, heads = result.delta.shape[:2]
-    side = float(np.clip(np.floor(1100 / heads) - 6, 24, 96))
-    drawn = _strongest(result.delta, int(side))
-    colouring = signed(drawn)
-    left, top = MARGIN + 34, TOP + 18
+    heads = result.delta.shape[1]
     names = result.head_pairs if len(result.head_pairs) == heads else [f"H{head}" for head in range(heads)]
-    shapes: list[Shape] = [
-        Label(left + head * (side + 6) + side / 2, TOP + 6, name, 11, "middle", colour=QUIET)
-        for head, name in enumerate(names)
-    ]
-    for layer in range(layers):
-        y = top + layer * (side + 6)
-        shapes.append(Label(left - 8, y + side / 2, f"L{layer}", 11, "end", colour=QUIET))
-        for head in range(heads):
-            x = left + head * (side + 6)
-            shapes += [
-                Heat(x, y, side, side, colouring.steps[layer, head], colouring.palette, is_image=True),
-                Box(x, y, side, side, stroke=LINE),
-            ]
-    bottom = top + layers * (side + 6) + 8
-    shapes += colour_bar(colouring, x=left, y=bottom)
-    right = max(left + heads * (side + 6) - 6, left + 420)
-    return framed(result, Content(shapes, right, bottom + 10, _finding(result), _notes(result)))
+    shapes, right, bottom = head_pictures(signed(_strongest(result.delta, head_side(heads))), names)
+    return framed(result, Content(shapes, right, bottom, _finding(result), _notes(result)))
 
 
 def _strongest(values: np.ndarray, limit: int) -> np.ndarray:

@@ -35,17 +35,33 @@ class Grid:
 
 def attention_grid(result: AttentionPattern) -> Scene:
     """Draw every head as a small picture, layers downwards and heads to the right, all on one scale."""
-    layers, heads, queries, keys = result.pattern.shape
+    _, heads, queries, keys = result.pattern.shape
     if result.pattern.size == 0:
         return empty(result)
-    side = float(np.clip(np.floor(_WIDE / heads) - 6, 24, 96))
-    limit = int(side)
-    drawn = pooled(result.pattern, limit, 2, 3)
-    colouring = amounts(drawn, scale="root")
+    drawn = pooled(result.pattern, head_side(heads), 2, 3)
+    names = [f"H{head}" for head in range(heads)]
+    shapes, right, bottom = head_pictures(amounts(drawn, scale="root"), names)
+    notes = [_reading(result, queries, keys, is_pooled=drawn.shape != result.pattern.shape)]
+    return framed(result, Content(shapes, right, bottom, _strongest(result), notes))
+
+
+def head_side(heads: int) -> int:
+    """Give the width of a head's picture so that all fit beside each other: in pixels, and the most cells it shows."""
+    return int(np.clip(np.floor(_WIDE / heads) - 6, 24, 96))
+
+
+def head_pictures(colouring: Colouring, names: Sequence[str]) -> tuple[list[Shape], float, float]:
+    """Draw coloured heads (layer, head, row, column), layers downwards, below a name per head, with the colour bar.
+
+    Returns:
+        The shapes, and where they end on the right and at the bottom.
+    """
+    layers, heads = colouring.steps.shape[:2]
+    side = float(head_side(heads))
     left, top = MARGIN + 34, TOP + 18
     shapes: list[Shape] = [
-        Label(left + head * (side + 6) + side / 2, TOP + 6, f"H{head}", 11, "middle", colour=QUIET)
-        for head in range(heads)
+        Label(left + head * (side + 6) + side / 2, TOP + 6, name, 11, "middle", colour=QUIET)
+        for head, name in enumerate(names)
     ]
     for layer in range(layers):
         y = top + layer * (side + 6)
@@ -58,9 +74,7 @@ def attention_grid(result: AttentionPattern) -> Scene:
             ]
     bottom = top + layers * (side + 6) + 8
     shapes += colour_bar(colouring, x=left, y=bottom)
-    notes = [_reading(result, queries, keys, is_pooled=drawn.shape != result.pattern.shape)]
-    right = max(left + heads * (side + 6) - 6, left + 420)
-    return framed(result, Content(shapes, right, bottom + 10, _strongest(result), notes))
+    return shapes, max(left + heads * (side + 6) - 6, left + 420), bottom + 10
 
 
 def token_matrix(result: TokenMatrix) -> Scene:
