@@ -74,6 +74,15 @@ def original() -> Texts | None:
     return kept[1], kept[2]
 
 
+def original_texts() -> dict[str, str] | None:
+    """Give the texts before they were changed as the analyses take them; None where nothing was changed."""
+    before = original()
+    if before is None:
+        return None
+    text, text_pair = before
+    return {"text": text, "text_pair": text_pair} if text_pair.strip() else {"text": text}
+
+
 def forget_original() -> None:
     """Take the text as it is now for the original."""
     st.session_state.pop(_ORIGINAL, None)

@@ -52,9 +52,8 @@ def classify(model: Any) -> Clicked:
 def _labels(model: Any, answer: Answer, slug: str) -> Clicked:
     result: LabelProbabilities = answer.result
     rows = predictions.label_rows(result)
-    before = predictions.original()
-    if before is not None:
-        given = {"text": before[0], **({"text_pair": before[1]} if before[1].strip() else {})}
+    given = predictions.original_texts()
+    if given is not None:
         with suppress(LmvizError):
             rows = predictions.against(rows, predictions.label_rows(predictions.ask(model, slug, **given).result))
     st.markdown(f"**{frame.plain(rows[0].name)}**: {figure(rows[0].probability)}")

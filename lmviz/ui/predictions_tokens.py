@@ -7,7 +7,7 @@ import streamlit as st
 
 from lmviz.components.tokens import StripLook
 from lmviz.errors import LmvizError, NoMaskToken
-from lmviz.results import TokenDistributions, TokenScores, TokenTable
+from lmviz.results import TokenDistributions, TokenScores
 from lmviz.ui import frame, predictions, selection
 from lmviz.ui.predicting import Clicked, bars, below, facts, figure, named, strip
 from lmviz.ui.predictions import Row
@@ -63,10 +63,9 @@ def _sentence(first: Row, doing: str, number: int | bool) -> str:
 
 def _with_before(model: Any, rows: list[Row], *, place: int) -> list[Row]:
     """Put the probabilities before a change beside them, at the same mask; where there was none, leave them out."""
-    before = predictions.original()
-    if before is None:
+    given = predictions.original_texts()
+    if given is None:
         return rows
-    given = {"text": before[0], **({"text_pair": before[1]} if before[1].strip() else {})}
     try:
         then: TokenDistributions = predictions.ask(
             model, "token-distributions", **given, top_k=predictions.CANDIDATES
@@ -173,7 +172,7 @@ def surprisal(model: Any) -> Clicked:
     st.markdown(_surprise(result, known))
     clicked = strip(
         model,
-        _table(result),
+        predictions.table_of(result),
         values=scores.tolist(),
         look=StripLook("The darker a token, the more it surprises the model.", quantity="surprisal", unit=result.unit),
     )
@@ -240,7 +239,3 @@ def _change_of_sum(model: Any, given: dict[str, Any], total: float) -> None:
         then = predictions.ask(model, "surprisal", **{**given, "text": before[0]}).result
         change = total - float(np.nansum(then.scores))
         st.markdown(f"Change of the sum against the original: **{change:+.3g} nats**")
-
-
-def _table(result: TokenScores) -> TokenTable:
-    return predictions.table_of(result)

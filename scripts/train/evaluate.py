@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from cards import EXAMPLES, card
 from corpus import TEST, data_dir, read_document, read_training_text
-from finetune import predict, score
+from finetune import predict
 from measure import fill_mask, next_sentence
 from shrink import MODELS
-from tasks import baseline, read_task
+from tasks import baseline, read_task, score
 
 import lmviz
 from lmviz.models.loaded import LoadedModel

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from tasks import Sentence, Task, read_task
+from tasks import Sentence, Task, read_task, score
 from torch import nn
 
 from lmviz.models.sources import pull
@@ -103,18 +103,6 @@ def predict(hf_model: Any, task: Task, sentences: tuple[Sentence, ...], tokenize
                 for word in range(len(sentences[place].words))
             )
     return answers
-
-
-def score(task: Task, sentences: tuple[Sentence, ...], given: list[tuple[str, ...]]) -> dict[str, float]:
-    """Give accuracy, and entity F1 where labels are entities."""
-    from tasks import entity_f1
-
-    wanted = [sentence.labels for sentence in sentences]
-    if task.name == "ner":
-        return entity_f1(wanted, given)
-    n = sum(map(len, wanted))
-    right = sum(a == b for want, give in zip(wanted, given, strict=True) for a, b in zip(want, give, strict=True))
-    return {"accuracy": round(right / n, 4), "n": n}
 
 
 def train(task: Task, plan: Plan, out: Path) -> None:

@@ -132,7 +132,12 @@ def baseline(task: Task) -> dict[str, float]:
         tuple(best.get(word.lower() if task.per_word else "", overall) for word in sentence.words)
         for sentence in task.test
     ]
-    wanted = [sentence.labels for sentence in task.test]
+    return score(task, task.test, given)
+
+
+def score(task: Task, sentences: tuple[Sentence, ...], given: list[tuple[str, ...]]) -> dict[str, float]:
+    """Give accuracy, or precision, recall and F1 where labels are entities."""
+    wanted = [sentence.labels for sentence in sentences]
     if task.name == "ner":
         return entity_f1(wanted, given)
     n = sum(map(len, wanted))
