@@ -130,16 +130,31 @@ def _wait_until_up(process: subprocess.Popen[bytes], server: Server) -> None:
 @contextlib.contextmanager
 def running_app(log: Path, **environment: str) -> Iterator[Server]:
     """Run the app as `lmviz` does, on a free port, until the block ends."""
+    with _running(["lmviz", "--port"], log, cwd=log.parent, HF_HUB_OFFLINE="1", **environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_harness(name: str, log: Path) -> Iterator[Server]:
+    """Run a page of the harness folder instead of the app, on a free port, until the block ends."""
+    page = Path(__file__).parent / "harness" / f"{name}.py"
+    command = ["streamlit", "run", str(page), "--server.headless=true", "--server.port"]
+    with _running(command, log, cwd=ROOT, PYTHONPATH=str(ROOT)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running(command: list[str], log: Path, *, cwd: Path, **environment: str) -> Iterator[Server]:
+    """Run a module of Python that serves on the port given as its last argument, until the block ends."""
     port = _free_port()
     server = Server(f"http://127.0.0.1:{port}", log)
-    command = [sys.executable, "-m", "lmviz", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
-            cwd=log.parent,
+            [sys.executable, "-m", *command, str(port)],
+            cwd=cwd,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
+            env={**os.environ, **environment},
         )
     try:
         _wait_until_up(process, server)

@@ -1,20 +1,13 @@
 """The explorer on random attention: every tile, key and number, in a real browser."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import ROOT, Server, Visit
+from tests.browser.conftest import Server, Visit, running_harness
 
 READY = '.lmviz-explorer[data-ready="true"][data-exact="true"]'
 
@@ -22,27 +15,8 @@ READY = '.lmviz-explorer[data-ready="true"][data-exact="true"]'
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The harness page instead of the app."""
-    log = tmp_path_factory.mktemp("explorer") / "server.log"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    page = Path(__file__).parent / "harness" / "explorer.py"
-    command = [sys.executable, "-m", "streamlit", "run", str(page), f"--server.port={port}", "--server.headless=true"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
-    try:
-        for _ in range(600):
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
-                break
-            time.sleep(0.05)
-        else:
-            pytest.fail(log.read_text())
-        yield Server(f"http://127.0.0.1:{port}", log)
-    finally:
-        process.terminate()
-        process.wait(10)
+    with running_harness("explorer", tmp_path_factory.mktemp("explorer") / "server.log") as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,17 +1,10 @@
 """The strip of tokens in a real browser: how awkward texts are drawn, pointer, keyboard, every edit, and what stays."""
 
 import base64
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import cycle, pairwise
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -19,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from lmviz.components.tokens import EDITS, StripEdits, StripLook, StripToken, script, style
 from lmviz.components.tokens.payload import fingerprint, strip_payload
-from tests.browser.conftest import ARTIFACTS, ROOT, Server, Visit
+from tests.browser.conftest import ARTIFACTS, Server, Visit, running_harness
 from tests.browser.harness.figures import opened
 
 STRIP = ".lmviz-token-strip"
@@ -30,27 +23,8 @@ FAMILY = "👩\u200d👩\u200d👧"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The harness page instead of the app."""
-    log = tmp_path_factory.mktemp("tokens") / "server.log"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    page = Path(__file__).parent / "harness" / "tokens.py"
-    command = [sys.executable, "-m", "streamlit", "run", str(page), f"--server.port={port}", "--server.headless=true"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
-    try:
-        for _ in range(600):
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
-                break
-            time.sleep(0.05)
-        else:
-            pytest.fail(log.read_text())
-        yield Server(f"http://127.0.0.1:{port}", log)
-    finally:
-        process.terminate()
-        process.wait(10)
+    with running_harness("tokens", tmp_path_factory.mktemp("tokens") / "server.log") as running:
+        yield running
 
 
 @pytest.fixture
