@@ -9,6 +9,7 @@ from jaxtyping import Float32
 
 from lmviz.capture import budget
 from lmviz.capture.narrow import Places, asked_logits, cut
+from lmviz.capture.padding import padded, segments_of, tensor
 from lmviz.capture.tokens import Encoding, check_length
 from lmviz.models.loaded import LoadedModel
 
@@ -128,9 +129,9 @@ def _answers(model: LoadedModel, batch: Sequence[Copy]) -> list[Answer]:
         return [np.empty(0, dtype=np.float32) for _ in batch]
     wanted = np.array([one.encoding.table.ids[position] for one in batch for position in one.asked])
     read = [position + _offset(model, one) for one in batch for position in one.asked]
-    places: Places = (_tensor(model, np.repeat(np.arange(len(batch)), counts)), _tensor(model, np.array(read)))
+    places: Places = (tensor(model, np.repeat(np.arange(len(batch)), counts)), tensor(model, np.array(read)))
     logits = asked_logits(model, _padded(model, batch), places=places).float()  # (row, vocabulary)
-    chosen = logits.gather(1, _tensor(model, wanted)[:, None])[:, 0] - logits.logsumexp(dim=1)
+    chosen = logits.gather(1, tensor(model, wanted)[:, None])[:, 0] - logits.logsumexp(dim=1)
     return np.split(chosen.cpu().numpy(), np.cumsum(counts)[:-1])
 
 
@@ -140,23 +141,12 @@ def _offset(model: LoadedModel, one: Copy) -> int:
 
 
 def _padded(model: LoadedModel, batch: Sequence[Copy]) -> dict[str, torch.Tensor]:
-    """Put the copies of a batch under each other, padded on the right."""
-    fronts = [front(model, one.encoding) for one in batch]
-    lengths = [n_read(model, one.encoding) for one in batch]
-    shape, pad = (len(batch), max(lengths)), model.tokenizer.pad_token_id
-    ids = np.full(shape, pad if pad is not None else model.tokenizer.eos_token_id or 0, dtype=np.int64)
-    segments = np.zeros(shape, dtype=np.int64)
-    for row, (one, first, length) in enumerate(zip(batch, fronts, lengths, strict=True)):
-        ids[row, :length] = *first, *one.encoding.table.ids
-        if one.masked:
-            ids[row, list(one.masked)] = model.tokenizer.mask_token_id
-        if one.encoding.token_type_ids is not None:
-            segments[row, len(first) : length] = one.encoding.token_type_ids[0].cpu().numpy()
-    attended = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
-    inputs = {"input_ids": _tensor(model, ids), "attention_mask": _tensor(model, attended)}
-    has_segments = any(one.encoding.token_type_ids is not None for one in batch)
-    return {**inputs, "token_type_ids": _tensor(model, segments)} if has_segments else inputs
-
-
-def _tensor(model: LoadedModel, array: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(array).to(model.device)
+    """Put the copies of a batch under each other."""
+    rows, segments = [], []
+    for one in batch:
+        first, own = front(model, one.encoding), segments_of(one.encoding)
+        row = np.array([*first, *one.encoding.table.ids], dtype=np.int64)
+        row[list(one.masked)] = model.tokenizer.mask_token_id if one.masked else 0
+        rows.append(row)
+        segments.append(None if own is None else np.concatenate([np.zeros(len(first), dtype=np.int64), own]))
+    return padded(model, rows, segments=segments)
