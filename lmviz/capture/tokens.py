@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lmviz.capture.texts import check_text
 from lmviz.capture.words import word_numbers
-from lmviz.errors import EmptyInput, InputTooLong, InvalidParameter, NotOneToken
+from lmviz.errors import EmptyInput, InputTooLong, NotOneToken
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import TokenTable
 
-LONGEST_TEXT = 50_000  # characters; more is refused before the tokenizer spends seconds on it
 Span = tuple[int, int]
 
 
@@ -59,25 +59,6 @@ def encode(model: LoadedModel, text: str, text_pair: str | None = None) -> Encod
         attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=model.device),
         token_type_ids=None if types is None else torch.tensor([list(types)], device=model.device),
     )
-
-
-def check_text(text: str, name: str) -> None:
-    """Refuse a text that is empty or far too long; `name` begins the sentence.
-
-    Raises:
-        EmptyInput: There is nothing but space.
-        InvalidParameter: A character is not whole.
-        InputTooLong: More characters than `LONGEST_TEXT`.
-    """
-    if not text.strip():
-        raise EmptyInput(f"{name} is empty. Type a sentence, for instance 'The cat sat on the mat.'")
-    if any("\ud800" <= letter <= "\udfff" for letter in text[: LONGEST_TEXT + 1]):
-        raise InvalidParameter(f"{name} holds half a character, left over from a broken copy. Type it again.")
-    if len(text) > LONGEST_TEXT:
-        raise InputTooLong(
-            f"{name} has {len(text):,} characters; at most {LONGEST_TEXT:,} can be looked at. "
-            f"Shorten it by {len(text) - LONGEST_TEXT:,} characters."
-        )
 
 
 def check_length(model: LoadedModel, n_tokens: int) -> None:

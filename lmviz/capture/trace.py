@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lmviz.capture import budget
-from lmviz.capture.tokens import Encoding, check_length, check_text, make_table
+from lmviz.capture.texts import check_text
+from lmviz.capture.tokens import Encoding, check_length, make_table
 from lmviz.errors import InvalidParameter, NotForThisModel
 from lmviz.models import anatomy
 from lmviz.models.attention import NAME

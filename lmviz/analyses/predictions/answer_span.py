@@ -72,7 +72,8 @@ def answer_span(model: "LoadedModel", params: Params, *, on_progress: Progress =
 
 def _read(model: "LoadedModel", params: Params) -> "Encoding":
     """Encode question and text; an empty one is called by its name."""
-    from lmviz.capture.tokens import check_text, encode
+    from lmviz.capture.texts import check_text
+    from lmviz.capture.tokens import encode
 
     check_text(params.text, "The text")
     check_text(params.question, "The question")
