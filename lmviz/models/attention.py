@@ -2,7 +2,7 @@
 
 With nothing asked for it calls the library's SDPA function. With a request in the context it calls the modelling
 file's own eager function, so that soft caps, sinks, position biases and sliding windows are right by construction,
-and recomputes the output only when the pattern is replaced.
+and recomputes the output only when the pattern or what the heads gathered is replaced.
 """
 
 import sys
@@ -17,7 +17,7 @@ from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_f
 from transformers.masking_utils import AttentionMaskInterface, eager_mask, sdpa_mask
 from transformers.pytorch_utils import Conv1D
 
-from lmviz.models.context import Request, current
+from lmviz.models.context import MASK, Request, current
 
 NAME = "lmviz"
 _NOT_FOR_SDPA = ("softcap", "s_aux")  # a soft cap raises under SDPA; sinks are silently left out by it
@@ -61,20 +61,49 @@ def attention(
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     site = site_of(module)
     layer = None if request is None else request.enter(site.part, "attention")
-    if (request is None or layer is None or not request.sees_attention) and not _needs_own(kwargs):
+    is_open = request is not None and layer is not None and request.opens(layer)
+    if not is_open and not _needs_own(kwargs):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     is_causal = kwargs.get("is_causal", getattr(module, "is_causal", False))
     mask = _additive(attention_mask, query, key, is_causal=bool(is_causal))
+    if request is None or layer is None or not is_open:
+        return own_function(module)(module, query, key, value, mask, **kwargs)
+    return _in_the_open(module, (query, key, value, mask), (request, layer), kwargs)
+
+
+def _in_the_open(
+    module: nn.Module,
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor | None],
+    asked: tuple[Request, int],
+    kwargs: dict[str, Any],
+) -> Attended:
+    """Attend with the pattern computed; keep and replace what is asked for in this layer."""
+    query, key, value, mask = inputs
+    request, layer = asked
+    is_blocked = (MASK, layer) in request.patches
+    if is_blocked:
+        mask = request.visit(MASK, layer, _added(query, key, (mask,)))
     output, pattern = own_function(module)(module, query, key, value, mask, **kwargs)
-    if request is None or layer is None or pattern is None:
+    if pattern is None:
         return output, pattern
     if request.keeps("moved_norm", layer):
-        request.visit("moved_norm", layer, moved_norm(_repeated(value, query), site.out_proj))
+        request.visit("moved_norm", layer, moved_norm(_repeated(value, query), site_of(module).out_proj))
     _keep_scores(request, layer, (query, key, mask), kwargs)
-    asked = request.visit("pattern", layer, pattern)
-    if asked is pattern:
-        return output, pattern
-    return torch.matmul(asked, _repeated(value, query)).transpose(1, 2).contiguous(), asked
+    rows = _without_blind_rows(pattern, mask) if is_blocked else pattern
+    visited = request.visit("pattern", layer, rows)
+    if visited is not pattern:
+        output = torch.matmul(visited, _repeated(value, query)).transpose(1, 2).contiguous()
+    gathered = output.transpose(1, 2)  # (batch, head, query, dimension)
+    replaced = request.visit("attended_value", layer, gathered)
+    return output if replaced is gathered else replaced.transpose(1, 2).contiguous(), visited
+
+
+def _without_blind_rows(pattern: Tensor, mask: Tensor | None) -> Tensor:
+    """Let a query that has no key left attend to nothing; softmax would spread it over all that is masked."""
+    if mask is None:
+        return pattern
+    sees = (mask > torch.finfo(mask.dtype).min / 2).any(dim=-1, keepdim=True)  # (batch, head, query, 1)
+    return pattern if bool(sees.all()) else pattern * sees
 
 
 def _needs_own(kwargs: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from lmviz.models import anatomy
 from lmviz.models.anatomy import Anatomy, Stack
 from lmviz.models.attention import Site, moved_norm
 from lmviz.models.context import Request, current
+from lmviz.models.passing import make_passable
 
 _CROSS_NAMES = ("crossattention", "encoder_attn", "encdecattention", "cross_attn", "encoder_attention")
 
@@ -53,7 +54,8 @@ Visit = Callable[[Request, int, Tensor], Tensor]
 
 
 def _hook_block(block: nn.Module, part: str, stack: Stack) -> None:
-    """Hook the block's input and output and its sub-layers."""
+    """Hook the block's input and output and its sub-layers, and let it be passed by."""
+    make_passable(block)
     _on_input(block, part, "resid_pre")
     _on_output(block, part, "resid_post")
     _on_output(anatomy.at(block, stack.attn), part, "attn_out")
