@@ -74,10 +74,13 @@ _ELSEWHERE = {
     "load": "lmviz.models.loading",
     "wrap": "lmviz.models.loading",
 }
+_PACKAGES = ("analyses", "datasets", "statistics")  # functions that stand alone are called by their full names
 
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name from the module that has it."""
+    if name in _PACKAGES:
+        return import_module(f"lmviz.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'lmviz' has no attribute '{name}'")
     return getattr(import_module(_ELSEWHERE.get(name, "lmviz.results")), name)

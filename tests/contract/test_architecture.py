@@ -32,6 +32,8 @@ EXCEPTIONS: dict[str, str] = {
     "lmviz/models/context.py:keep": "place, layer and value belong together, and it is called for every layer",
     "lmviz/models/context.py:visit": "place, layer and value belong together, and it is called for every layer",
     "lmviz/models/loaded.py:prepare": "a model, its tokenizer and what it is come together",
+    "lmviz/statistics/proportions.py:wilson": "a share and its level, as every statistics library takes them",
+    "lmviz/statistics/resampling.py:bootstrap": "every name changes the interval, and each has a default",
 }
 
 # library -> the folders and files that may import it

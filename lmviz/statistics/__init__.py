@@ -1,0 +1,25 @@
+"""Intervals, exact tests, resampling, multiplicity, equivalence and power: arrays in, numbers out, no model."""
+
+from lmviz.statistics.effects import PairedEffect, paired_effect
+from lmviz.statistics.equivalence import tost, tost_share
+from lmviz.statistics.multiplicity import benjamini_hochberg, holm
+from lmviz.statistics.permutation import max_t, paired_permutation
+from lmviz.statistics.power import minimum_detectable_difference
+from lmviz.statistics.proportions import mcnemar, sign_test, wilson
+from lmviz.statistics.resampling import bootstrap
+
+__all__ = [
+    "PairedEffect",
+    "benjamini_hochberg",
+    "bootstrap",
+    "holm",
+    "max_t",
+    "mcnemar",
+    "minimum_detectable_difference",
+    "paired_effect",
+    "paired_permutation",
+    "sign_test",
+    "tost",
+    "tost_share",
+    "wilson",
+]
