@@ -18,6 +18,8 @@ from lmviz.results import (
     MaskFillings,
     QueryKeyProducts,
     Result,
+    RowAnswer,
+    RowAnswers,
     TokenDistributions,
     TokenMatrix,
     TokenScores,
@@ -185,6 +187,15 @@ def layer_matrix(tokens: Sequence[str]) -> LayerMatrix:
     return LayerMatrix(values=values, unit="CKA", n_units=len(tokens), note=" ".join(tokens), provenance=PROVENANCE)
 
 
+def row_answers(tokens: Sequence[str]) -> RowAnswers:
+    """Give a row for each token, one of them broken."""
+    good = [RowAnswer(n, text, "", text, INJECTION, 0.5, 0.25, n / 10) for n, text in enumerate(tokens, start=2)]
+    rows = (*good, RowAnswer(len(good) + 2, "", "", problem="Line 9: it is no valid JSON."))
+    return RowAnswers(
+        rows=rows, task="tokens", value="probability", disagreement="divergence", provenance=PROVENANCE
+    )  # fmt: skip
+
+
 MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "AttentionPattern": attention,
     "TokenMatrix": token_matrix,
@@ -199,4 +210,5 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "ContinuationTree": continuation_tree,
     "Difference": difference,
     "LayerMatrix": layer_matrix,
+    "RowAnswers": row_answers,
 }

@@ -25,7 +25,7 @@ def label_probabilities(result: LabelProbabilities) -> Scene:
     order = np.argsort(-numbers, kind="stable")[:MAX_ROWS]
     names = [result.labels[i] for i in order]
     full = max(float(np.abs(numbers).max(initial=0.0)), 1e-12) if is_value else 1.0
-    shapes, right, bottom = _bars(names, numbers[order], full=full)
+    shapes, right, bottom = amount_bars(names, numbers[order], full=full)
     finding = f"Largest: {token_label(names[0])}, {format_number(float(numbers[order[0]]))}."
     notes = ["Values; this head gives no probabilities." if is_value else "A full bar means probability 1."]
     if len(order) < len(result.labels):
@@ -39,7 +39,7 @@ def mask_fillings(result: MaskFillings) -> Scene:
         return empty(result)
     names = [" ".join(token_label(token, 20).strip() for token in row) for row in result.fillings[:MAX_ROWS]]
     top = max(float(result.joint.max(initial=0.0)), 1e-12)
-    shapes, right, bottom = _bars(names, result.joint[:MAX_ROWS], full=top)
+    shapes, right, bottom = amount_bars(names, result.joint[:MAX_ROWS], full=top)
     shapes.append(Label(right + 10, TOP, "by themselves", 11, colour=QUIET))
     for row, value in enumerate(result.independent[:MAX_ROWS]):
         shapes.append(Label(right + 10, TOP + 12 + (row + 0.5) * _ROW, format_number(float(value)), 11))
@@ -48,7 +48,7 @@ def mask_fillings(result: MaskFillings) -> Scene:
     return framed(result, Content(shapes, right + 100, bottom, finding, notes))
 
 
-def _bars(names: Sequence[str], numbers: np.ndarray, *, full: float) -> tuple[list[Shape], float, float]:
+def amount_bars(names: Sequence[str], numbers: np.ndarray, *, full: float) -> tuple[list[Shape], float, float]:
     """Draw a bar per name; give the shapes, where they end on the right and at the bottom."""
     left, top = MARGIN + label_width(names) + 12, TOP + 12
     shapes: list[Shape] = []

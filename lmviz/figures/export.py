@@ -21,6 +21,7 @@ from lmviz.figures.heatmaps import (
     token_matrix,
 )
 from lmviz.figures.provenance import caption
+from lmviz.figures.rows import row_answers
 from lmviz.figures.scene import Scene, to_svg
 from lmviz.figures.standalone import explorer_html
 from lmviz.figures.wording import format_number, visible
@@ -36,6 +37,8 @@ from lmviz.results import (
     MaskFillings,
     QueryKeyProducts,
     Result,
+    RowAnswer,
+    RowAnswers,
     TokenDistributions,
     TokenMatrix,
     TokenScores,
@@ -58,6 +61,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     ContinuationTree: continuation_tree,
     Difference: difference,
     LayerMatrix: layer_matrix,
+    RowAnswers: row_answers,
 }
 
 
@@ -136,11 +140,19 @@ def _writable(result: Result) -> Result:
     }
     if isinstance(result, Difference):
         return replace(result, a=_writable(result.a), b=_writable(result.b))
+    if isinstance(result, RowAnswers):
+        shown["rows"] = tuple(_shown_row(row) for row in result.rows)
     if isinstance(result, MaskFillings):
         shown["fillings"] = tuple(tuple(visible(token) for token in row) for row in result.fillings)
     if isinstance(result, TokenDistributions):
         shown["candidates"] = tuple(tuple(visible(token) for token in row) for row in result.candidates)
     return replace(result, **shown)
+
+
+def _shown_row(row: RowAnswer) -> RowAnswer:
+    texts = ("text", "text_b", "answer_a", "answer_b", "problem")
+    shown: dict[str, Any] = {name: visible(getattr(row, name)) for name in texts}
+    return replace(row, **shown)
 
 
 def _cell(value: Any) -> str:

@@ -150,11 +150,8 @@ def _logits(read: _Read) -> Float32[np.ndarray, "position vocabulary"]:
 def _row(logits: tuple[np.ndarray, np.ndarray], shared: "SharedStrings", k: int) -> _Row:
     """Compare one distribution of each side."""
     own = [log_softmax(side[np.newaxis])[0] for side in logits]
-    natural = [
-        _on_shared(logs, slots, len(shared.strings)) for logs, slots in zip(own, (shared.a, shared.b), strict=True)
-    ]
-    inside = [float(chances.sum()) for chances in natural]
-    p, q = (chances / total for chances, total in zip(natural, inside, strict=True))
+    natural = on_shared(own[0], own[1], shared=shared)
+    p, q = (chances / chances.sum() for chances in natural)
     best = largest((natural[0] + natural[1])[np.newaxis], k)[0]
     return _Row(
         numbers={
@@ -174,8 +171,20 @@ def _row(logits: tuple[np.ndarray, np.ndarray], shared: "SharedStrings", k: int)
     )
 
 
-def _on_shared(logs: Logs, slots: np.ndarray, n: int) -> Float[np.ndarray, " string"]:
-    """Add up the probabilities of the tokens that are one string."""
+def on_shared(a: Logs, b: Logs, *, shared: "SharedStrings") -> tuple[np.ndarray, np.ndarray]:
+    """Give the probability of each shared string on both sides: the sum over the tokens that are this string.
+
+    Args:
+        a: Log-probabilities of A's tokens.
+        b: Those of B's.
+        shared: Which of them are which string.
+    """
+    n = len(shared.strings)
+    left, right = (_summed(logs, slots, n) for logs, slots in ((a, shared.a), (b, shared.b)))
+    return left, right
+
+
+def _summed(logs: Logs, slots: np.ndarray, n: int) -> Float[np.ndarray, " string"]:
     is_shared = slots >= 0
     summed: np.ndarray = np.bincount(slots[is_shared], weights=np.exp(logs[is_shared]), minlength=n)
     return summed

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from jaxtyping import Float32
+
 from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.predictions.abilities import require
 from lmviz.analyses.predictions.labels import are_shares, label_probabilities, names_of_labels
-from lmviz.results import LabelProbabilities
+from lmviz.results import LabelProbabilities, TokenTable
 
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
@@ -45,7 +48,14 @@ def classify(model: "LoadedModel", params: Params, *, on_progress: Progress = ig
     encoding = encode(model, params.text, params.text_pair)
     logits = head_outputs(model, encoding, "logits")["logits"]
     on_progress(0.9, "The model has run")
-    return label_probabilities(logits, _labels(model), kind=_kind(model), table=encoding.table)
+    return probabilities_of(model, logits, table=encoding.table)
+
+
+def probabilities_of(
+    model: "LoadedModel", logits: Float32[np.ndarray, " label"], *, table: TokenTable
+) -> LabelProbabilities:
+    """Turn the scores that a model gave a text into the probabilities of its labels."""
+    return label_probabilities(logits, _labels(model), kind=_kind(model), table=table)
 
 
 def _kind(model: "LoadedModel") -> str:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float32
 
 from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.predictions.abilities import require
 from lmviz.analyses.predictions.labels import names_of_labels
 from lmviz.analyses.predictions.token_distributions import largest, log_softmax, shares_of_one
 from lmviz.errors import InvalidParameter
-from lmviz.results import TokenDistributions
+from lmviz.results import TokenDistributions, TokenTable
 
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
@@ -54,17 +55,29 @@ def tag_tokens(model: "LoadedModel", params: Params, *, on_progress: Progress = 
     encoding = encode(model, params.text)
     logits = head_outputs(model, encoding, "logits")["logits"]
     on_progress(0.9, "The model has run")
-    positions = tuple(position for position, is_special in enumerate(encoding.table.special) if not is_special)
+    return tagged(model, logits, table=encoding.table, n_labels=n_labels)
+
+
+def tagged(
+    model: "LoadedModel",
+    logits: Float32[np.ndarray, "position label"],
+    *,
+    table: TokenTable,
+    n_labels: int | None = None,
+) -> TokenDistributions:
+    """Turn the scores that a model gave each token into the probabilities of its labels (None: of all of them)."""
+    labels = names_of_labels(model)
+    positions = tuple(position for position, is_special in enumerate(table.special) if not is_special)
     log_probabilities = log_softmax(logits[list(positions)])
-    ids = largest(log_probabilities, n_labels)
+    ids = largest(log_probabilities, len(labels) if n_labels is None else n_labels)
     return TokenDistributions(
-        tokens=encoding.table.tokens,
+        tokens=table.tokens,
         positions=positions,
         candidates=tuple(tuple(labels[int(number)] for number in row) for row in ids),
         candidate_ids=ids,
         probabilities=np.exp(np.take_along_axis(log_probabilities, ids, axis=1)).astype(np.float32),
         entropy=-(np.exp(log_probabilities) * log_probabilities).sum(axis=1).astype(np.float32),
-        table=encoding.table,
+        table=table,
     )
 
 
