@@ -413,7 +413,8 @@ def test_words_stand_out_from_their_background(browser: Browser, theme: str) -> 
     with opened(browser, panels_page(words_payload(), theme=theme)) as page:
         hover(page, 1, 1)
         low = page.evaluate(
-            """() => Array.from(document.querySelectorAll(".panel-label, figcaption *, .legend *, .readout *, .corner *"))
+            """() => [".panel-label", "figcaption *", ".legend *", ".readout *", ".corner *"]
+                .flatMap((some) => Array.from(document.querySelectorAll(some)))
                 .map((node) => { const { color, backgroundColor } = getComputedStyle(node);
                     const isClear = backgroundColor === "rgba(0, 0, 0, 0)";
                     const back = isClear ? view.theme.background : parseColour(backgroundColor);

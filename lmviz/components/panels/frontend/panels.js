@@ -154,5 +154,8 @@ class PanelsView {
 }
 
 function isSameBytes(first, second) {
-  return first === second || (first.length === second.length && first.every((byte, i) => byte === second[i]));
+  if (first === second) return true;
+  if (first.length !== second.length) return false;
+  for (let i = 0; i < first.length; i += 1) if (first[i] !== second[i]) return false;
+  return true;
 }
