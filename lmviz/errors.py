@@ -17,6 +17,8 @@ LmvizError
   OverBudget          the job would take more memory than allowed
   Cancelled           the person stopped the job
   FigureUnavailable   a picture cannot be drawn from what is installed or given
+  RemoteUnavailable   a model's server cannot be reached, or is in trouble
+  RemoteRefused       a model's server answers, but not with what was asked for
 
 `str(error)` says what happened, with the numbers, then what to do. It is the only class a page catches.
 """
@@ -93,6 +95,16 @@ class Cancelled(LmvizError):
 
 class FigureUnavailable(LmvizError):
     """A picture cannot be drawn: a package lacks what it needs, or the form asked for does not exist."""
+
+
+class RemoteUnavailable(LmvizError):
+    """The server a model runs on does not answer, or not in time, or with a fault of its own."""
+
+
+class RemoteRefused(LmvizError):
+    """The server a model runs on turns the request down; `status` is the HTTP status where there was one."""
+
+    status: int | None = None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

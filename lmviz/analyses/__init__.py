@@ -24,6 +24,7 @@ from lmviz.analyses.predictions import (
     token_distributions,
 )
 from lmviz.errors import UnknownAnalysis, did_you_mean
+from lmviz.remote import RemoteModel
 from lmviz.results import Result
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
 }
 
 
-def run(slug: str, model: "LoadedModel", *, on_progress: Progress = ignore, **params: Any) -> Result:
+def run(slug: str, model: "LoadedModel | RemoteModel", *, on_progress: Progress = ignore, **params: Any) -> Result:
     """Answer one question about a model.
 
     Args:
         slug: A name in `ANALYSES`.
-        model: What `lmviz.load` or `lmviz.wrap` gave.
+        model: What `lmviz.load`, `lmviz.wrap` or `lmviz.remote_model` gave.
         on_progress: Called now and then with the share that is done.
         **params: The analysis's own parameters, such as text.
 

@@ -7,12 +7,15 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from lmviz.errors import InvalidParameter, did_you_mean
+from lmviz.errors import InvalidParameter, NotForThisModel, did_you_mean
+from lmviz.remote import RemoteModel
 from lmviz.results import Check, Result
 
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
 
+_PACKAGES: tuple[str, ...] = ("lmviz", "torch", "transformers", "numpy")
+_PACKAGES_ON_SERVERS: tuple[str, ...] = ("lmviz", "openai", "numpy")
 ParamsT = TypeVar("ParamsT")
 ResultT = TypeVar("ResultT", bound=Result)
 ParamsT_contra = TypeVar("ParamsT_contra", contravariant=True)
@@ -37,13 +40,21 @@ class Run(Protocol[ParamsT_contra, ResultT_co]):
         """Answer for one model and one set of parameters."""
 
 
+class RunOnServer(Protocol[ParamsT_contra, ResultT_co]):
+    """A function that answers the same question about a model on a server."""
+
+    def __call__(self, model: RemoteModel, params: ParamsT_contra, *, on_progress: Progress = ignore) -> ResultT_co:
+        """Answer for one model and one set of parameters."""
+
+
 @dataclass(frozen=True)
 class Analysis(Generic[ParamsT, ResultT]):
     """One method: how it is named, what it needs and takes, how it is run and how its answer is checked.
 
     `needs` names what must be had from a model: places of a trace ("pattern", "moved_norm", "query", "key") or
     "logits". A check gives None where it says nothing about the result at hand. `fold` rewrites the named values
-    before they are checked, for an analysis that takes those of another one as well.
+    before they are checked, for an analysis that takes those of another one as well. `remote` asks the same of a model
+    on a server, where that can be.
     """
 
     slug: str
@@ -56,6 +67,7 @@ class Analysis(Generic[ParamsT, ResultT]):
     caution: str
     checks: tuple[Callable[[ResultT], Check | None], ...] = ()
     fold: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    remote: RunOnServer[ParamsT, ResultT] | None = None
 
     @property
     def takes(self) -> str:
@@ -87,35 +99,53 @@ class Analysis(Generic[ParamsT, ResultT]):
         values = {name: _fit(self.slug, name, value, hints[name]) for name, value in given.items()}
         return self.params(**values)
 
-    def answer(self, model: "LoadedModel", given: Mapping[str, Any], *, on_progress: Progress = ignore) -> ResultT:
+    def answer(
+        self, model: "LoadedModel | RemoteModel", given: Mapping[str, Any], *, on_progress: Progress = ignore
+    ) -> ResultT:
         """Check the parameters, run, and sign the result with where it came from."""
         params = self.make_params(given)
-        result = self.run(model, params, on_progress=on_progress)
+        if not isinstance(model, RemoteModel):
+            result = self.run(model, params, on_progress=on_progress)
+        elif self.remote is not None:
+            result = self.remote(model, params, on_progress=on_progress)
+        else:
+            raise NotForThisModel(only_predicts(model.id))
         return replace(result, provenance={**self._signature(model, params), **result.provenance})
 
-    def _signature(self, model: "LoadedModel", params: ParamsT) -> dict[str, Any]:
+    def _signature(self, model: "LoadedModel | RemoteModel", params: ParamsT) -> dict[str, Any]:
         return {"analysis": self.slug, "title": self.title, **provenance(model, asdict(params))}  # type: ignore[call-overload]
 
 
-def provenance(model: "LoadedModel", parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Say everything that is needed to get the same numbers again."""
+def only_predicts(name: str) -> str:
+    """Say that a model on a server has no inside to look at."""
+    return f"{name} runs on a server and only predicts. Choose a model on this machine, such as smollm2-135m."
+
+
+def provenance(model: "LoadedModel | RemoteModel", parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Say everything that is needed to get the same numbers again; of a server, what is known of it."""
+    if isinstance(model, RemoteModel):
+        origin, packages = model.origin(), _PACKAGES_ON_SERVERS
+    else:
+        origin, packages = _origin(model), _PACKAGES
+    signed = {**origin, "parameters": dict(parameters), "versions": dict(_versions(packages))}
+    return {**signed, "seed": parameters["seed"]} if "seed" in parameters else signed
+
+
+def _origin(model: "LoadedModel") -> dict[str, Any]:
     tokenizer = model.tokenizer
-    signed = {
+    return {
         "model": model.entry.id,
         "source": model.entry.source,
         "revision": model.entry.revision,
         "tokenizer": f"{type(tokenizer).__name__}, {len(tokenizer)} tokens",
         "dtype": model.dtype,
         "device": str(model.device),
-        "parameters": dict(parameters),
-        "versions": dict(_versions()),
     }
-    return {**signed, "seed": parameters["seed"]} if "seed" in parameters else signed
 
 
 @cache
-def _versions() -> tuple[tuple[str, str], ...]:
-    return tuple((name, _version(name)) for name in ("lmviz", "torch", "transformers", "numpy"))
+def _versions(packages: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _version(name)) for name in packages)
 
 
 def _version(package: str) -> str:

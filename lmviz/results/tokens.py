@@ -45,7 +45,10 @@ class LayerPositionGrid(Result):
 
 @dataclass(frozen=True, eq=False)
 class TokenDistributions(Result):
-    """The most probable tokens at some positions; probabilities are natural, best first."""
+    """The most probable tokens at some positions; probabilities are natural, best first.
+
+    What is not known of the whole distribution, as from a server that lists a few tokens alone, `note` says.
+    """
 
     tokens: tuple[str, ...]
     positions: tuple[int, ...]
@@ -54,6 +57,7 @@ class TokenDistributions(Result):
     probabilities: Float32[np.ndarray, "position candidate"]
     entropy: Float32[np.ndarray, " position"]  # of the whole distribution, in nats
     table: TokenTable | None = None
+    note: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per position and candidate, with its rank from 0."""

@@ -29,6 +29,8 @@ class ContinuationTree(Result):
     text: str
     stop_reason: str
     table: TokenTable | None = None  # of the prompt, or of the source of an encoder-decoder
+    raw: tuple[str, ...] = ()  # of a server's tokens: their bytes in hexadecimal, '?' where it hides them
+    note: str = ""  # what is not known of numbers that come from a server
 
     @property
     def chosen(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from lmviz.analyses.base import Analysis, Progress, ignore, provenance
 from lmviz.analyses.predictions.growing import Growing
 from lmviz.errors import Cancelled, InvalidParameter
+from lmviz.remote import RemoteModel
+from lmviz.remote.writing import Writing
 from lmviz.results import Check, ContinuationTree
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Params:
     seed: int = 0
 
 
-def generate(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore) -> ContinuationTree:
+def generate(model: "LoadedModel | RemoteModel", params: Params, *, on_progress: Progress = ignore) -> ContinuationTree:
     """Continue a text, and keep the tokens that might have stood there instead.
 
     The main continuation is what the library's `generate` gives with the same arguments and the model's own settings.
@@ -47,7 +49,7 @@ def generate(model: "LoadedModel", params: Params, *, on_progress: Progress = ig
     logits at temperature 1 (temperature, top-k and top-p: Holtzman et al., 2020).
 
     Args:
-        model: A decoder, or an encoder-decoder.
+        model: A decoder, an encoder-decoder, or a model on a server.
         params: The text and the way of choosing.
         on_progress: Told after each token; when it raises `Cancelled`, that carries the tree up to there in `so_far`.
 
@@ -60,19 +62,24 @@ def generate(model: "LoadedModel", params: Params, *, on_progress: Progress = ig
         OverBudget: It would take more memory than a single job may.
         InvalidParameter: A parameter that cannot be.
     """
-    return _grown(_Growth(model, params), on_progress)
+    return _grown(_begun(model, params), on_progress)
 
 
-def stream(model: "LoadedModel", params: Params) -> Iterator[ContinuationTree]:
+def stream(model: "LoadedModel | RemoteModel", params: Params) -> Iterator[ContinuationTree]:
     """Continue a text and give the tree after each token; whoever stops asking stops the model.
 
     Everything is checked at once, as for `generate`.
     """
-    return _Growth(model, params).trees()
+    return _trees(_begun(model, params))
 
 
 def continue_from(
-    model: "LoadedModel", tree: ContinuationTree, *, node: int, params: Params, on_progress: Progress = ignore
+    model: "LoadedModel | RemoteModel",
+    tree: ContinuationTree,
+    *,
+    node: int,
+    params: Params,
+    on_progress: Progress = ignore,
 ) -> ContinuationTree:
     """Grow a tree at one of its nodes: another branch, or the end of a text that was stopped.
 
@@ -93,14 +100,31 @@ def continue_from(
         InvalidParameter: No such node, a node that ends the text, or a tree of another text or model.
         LmvizError: As for `generate`.
     """
-    return _grown(_Growth(model, params, tree=tree, node=node), on_progress)
+    return _grown(_begun(model, params, tree=tree, node=node), on_progress)
 
 
 def stream_from(
-    model: "LoadedModel", tree: ContinuationTree, *, node: int, params: Params
+    model: "LoadedModel | RemoteModel", tree: ContinuationTree, *, node: int, params: Params
 ) -> Iterator[ContinuationTree]:
     """Grow a tree at one of its nodes, as `continue_from`, and give it after each token."""
-    return _Growth(model, params, tree=tree, node=node).trees()
+    return _trees(_begun(model, params, tree=tree, node=node))
+
+
+class _GrowthOnServer:
+    """A tree that a server makes grow, signed with where it comes from."""
+
+    def __init__(
+        self, model: RemoteModel, params: Params, *, tree: ContinuationTree | None = None, node: int = -1
+    ) -> None:
+        self._writing = Writing(model, params, tree=tree, node=node)
+        self._signature = _signature(model, params, tree=tree, node=node)
+        self.n_most = self._writing.n_most
+        self.steps = self._writing.steps
+
+    def tree(self) -> ContinuationTree:
+        """Give the tree as it is now."""
+        grown = self._writing.tree()
+        return replace(grown, provenance={**self._signature, **grown.provenance})
 
 
 class _Growth:
@@ -129,20 +153,34 @@ class _Growth:
             self.growing.take(written)
             yield written
 
-    def trees(self) -> Iterator[ContinuationTree]:
-        """Give the tree after each token."""
-        return (self.growing.tree() for _ in self.steps())
+    def tree(self) -> ContinuationTree:
+        """Give the tree as it is now."""
+        return self.growing.tree()
 
 
-def _grown(growth: _Growth, on_progress: Progress) -> ContinuationTree:
+def _begun(
+    model: "LoadedModel | RemoteModel", params: Params, *, tree: ContinuationTree | None = None, node: int = -1
+) -> _Growth | _GrowthOnServer:
+    """Begin a tree, or go on with one; all is checked."""
+    if isinstance(model, RemoteModel):
+        return _GrowthOnServer(model, params, tree=tree, node=node)
+    return _Growth(model, params, tree=tree, node=node)
+
+
+def _trees(growth: _Growth | _GrowthOnServer) -> Iterator[ContinuationTree]:
+    """Give the tree after each token."""
+    return (growth.tree() for _ in growth.steps())
+
+
+def _grown(growth: _Growth | _GrowthOnServer, on_progress: Progress) -> ContinuationTree:
     """Grow to the end, or until the person stops it."""
     for done, _ in enumerate(growth.steps(), start=1):
         try:
             on_progress(done / growth.n_most, f"{done} of at most {growth.n_most} tokens are written")
         except Cancelled as stopped:
-            stopped.so_far = growth.growing.tree()
+            stopped.so_far = growth.tree()
             raise
-    return growth.growing.tree()
+    return growth.tree()
 
 
 def _check(model: "LoadedModel", params: Params) -> None:
@@ -182,7 +220,9 @@ def _prefix(tree: ContinuationTree, node: int, encoding: "Encoding") -> "Path":
     return tuple(int(tree.token_ids[place]) for place in tree.path(node))
 
 
-def _signature(model: "LoadedModel", params: Params, *, tree: ContinuationTree | None, node: int) -> dict[str, object]:
+def _signature(
+    model: "LoadedModel | RemoteModel", params: Params, *, tree: ContinuationTree | None, node: int
+) -> dict[str, object]:
     """Say where the tree comes from; of one that was grown further, how it began and every step since."""
     given = asdict(params)
     if tree is None:
@@ -193,7 +233,7 @@ def _signature(model: "LoadedModel", params: Params, *, tree: ContinuationTree |
 
 def shares_of_one(result: ContinuationTree) -> Check:
     """Compare the sum over the tokens of one place with one, which it may not exceed."""
-    sums = np.bincount(result.parent + 1, weights=result.probability)
+    sums = np.bincount(result.parent + 1, weights=np.nan_to_num(result.probability))
     over = float(max(0.0, (sums - 1).max(initial=0.0)))
     return Check(
         slug="shares",
@@ -215,4 +255,5 @@ ANALYSIS = Analysis(
     reference="https://arxiv.org/abs/1904.09751",
     caution="A continuation is one of many; the tree shows how close the others were. A fluent text need not be true.",
     checks=(shares_of_one,),
+    remote=generate,
 )

@@ -11,6 +11,7 @@ from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.predictions import scoring
 from lmviz.analyses.predictions.abilities import require
 from lmviz.analyses.predictions.token_distributions import log_softmax
+from lmviz.remote import scoring as remote_scoring
 from lmviz.results import Check, TokenScores, TokenTable
 
 if TYPE_CHECKING:
@@ -130,4 +131,5 @@ ANALYSIS = Analysis(
     reference="https://arxiv.org/abs/2305.10588",
     caution="An encoder's is a pseudo-surprisal: it sees both sides, so its sum is no log-probability of the text.",
     checks=(none_below_zero,),
+    remote=remote_scoring.surprisal,
 )

@@ -10,6 +10,7 @@ from lmviz.analyses.attention.selecting import check_source, check_target
 from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.predictions.abilities import no_language_model
 from lmviz.errors import InvalidParameter, NoMaskToken, NotForThisModel
+from lmviz.remote import next_token
 from lmviz.results import Check, TokenDistributions
 
 if TYPE_CHECKING:
@@ -151,4 +152,5 @@ ANALYSIS = Analysis(
     reference="https://arxiv.org/abs/1810.04805",
     caution="A high probability says what text the model expects, not what is true.",
     checks=(shares_of_one,),
+    remote=next_token.token_distributions,
 )
