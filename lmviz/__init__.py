@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lmviz.errors import LmvizError
     from lmviz.models.loaded import LoadedModel
     from lmviz.models.loading import load, wrap
+    from lmviz.remote import RemoteModel, remote_model, remote_models
     from lmviz.results import (
         Alignment,
         AnswerSpans,
@@ -56,6 +57,7 @@ __all__ = [
     "LoadedModel",
     "MaskFillings",
     "QueryKeyProducts",
+    "RemoteModel",
     "Result",
     "RowAnswers",
     "TokenDistributions",
@@ -63,6 +65,8 @@ __all__ = [
     "TokenScores",
     "TokenTable",
     "load",
+    "remote_model",
+    "remote_models",
     "run",
     "wrap",
 ]
@@ -73,7 +77,10 @@ _ELSEWHERE = {
     "Analysis": "lmviz.analyses.base",
     "LmvizError": "lmviz.errors",
     "LoadedModel": "lmviz.models.loaded",
+    "RemoteModel": "lmviz.remote",
     "load": "lmviz.models.loading",
+    "remote_model": "lmviz.remote",
+    "remote_models": "lmviz.remote",
     "wrap": "lmviz.models.loading",
 }
 _PACKAGES = ("analyses", "datasets", "statistics")  # functions that stand alone are called by their full names

@@ -15,6 +15,8 @@ from lmviz.parsing import describe, parse_value
 
 if TYPE_CHECKING:
     from lmviz.analyses.base import Analysis
+    from lmviz.models.loaded import LoadedModel
+    from lmviz.remote import RemoteModel
     from lmviz.results import Result
 
 TABLES = ("csv", "parquet")
@@ -135,14 +137,23 @@ def _open_app(args: argparse.Namespace) -> int:
     os.execv(sys.executable, command)  # noqa: S606
 
 
+def _model(args: argparse.Namespace) -> "LoadedModel | RemoteModel":
+    """Give the model that is named: loaded here, or on a server that is configured."""
+    import lmviz
+    from lmviz.remote import is_remote
+
+    if is_remote(args.model):
+        return lmviz.remote_model(args.model)
+    return lmviz.load(args.model, dtype=args.dtype, device=args.device, device_map=args.device_map)
+
+
 def _run(args: argparse.Namespace) -> int:
     """Run one analysis and write its result."""
     analysis = _analysis(args.slug)
     out, given = _out_path(args.out), _given(args, analysis)
     import lmviz
 
-    model = lmviz.load(args.model, dtype=args.dtype, device=args.device, device_map=args.device_map)
-    result = lmviz.run(args.slug, model, on_progress=_show_progress, **given)
+    result = lmviz.run(args.slug, _model(args), on_progress=_show_progress, **given)
     _clear_progress()
     if out is None:
         sys.stdout.buffer.write(_encoded(result, "json"))
@@ -166,10 +177,15 @@ def _list_analyses(_args: argparse.Namespace) -> int:
 
 
 def _list_models(_args: argparse.Namespace) -> int:
-    """Print every model of the catalog."""
+    """Print every model of the catalog, and those on servers that are configured."""
     from lmviz.models.catalog import CATALOG
+    from lmviz.remote import remote_models
 
     rows = [(entry.id, entry.family, entry.size, entry.licence, entry.title) for entry in CATALOG.values()]
+    rows += [
+        (model.id, model.protocol, "", "", f"{model.model or 'the first model'} on the server {model.host}")
+        for model in remote_models().values()
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -225,13 +241,13 @@ def _parser(analysis: "Analysis[Any, Any] | None") -> _Parser:
 
     run = command("run", _run, text="run one analysis; 'lmviz run SLUG --help' shows its parameters")
     run.add_argument("slug", metavar="SLUG", help="the analysis, as 'lmviz analyses' lists them")
-    run.add_argument("--model", required=True, help="a catalog id, a Hugging Face id, or a folder")
+    run.add_argument("--model", required=True, help="a catalog id, a Hugging Face id, a folder, or remote:NAME")
     run.add_argument("--out", metavar="FILE", help=f"ending in {', '.join(ENDINGS)} (default: JSON to the terminal)")
     _add_loading(run)
     if analysis is not None:
         _add_parameters(run, analysis.params)
     command("analyses", _list_analyses, text="list the analyses")
-    command("models", _list_models, text="list the models of the catalog")
+    command("models", _list_models, text="list the models of the catalog and of servers")
     command("pull", _pull, text="fetch a model").add_argument("model", metavar="MODEL")
     check = command("check", _check, text="load a model and check that what is captured is right")
     check.add_argument("model", metavar="MODEL")

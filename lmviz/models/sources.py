@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from lmviz.errors import InvalidParameter, UnknownModel, did_you_mean
+from lmviz.errors import InvalidParameter, NotForThisModel, UnknownModel, did_you_mean
 from lmviz.models import cache
 from lmviz.models.catalog import CATALOG, ModelEntry, at_hand, suggestion
 from lmviz.models.contents import unreadable
@@ -19,6 +19,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
     {source.name: source for source in (FolderSource(), HubSource(), WheelSource(), DeltaSource())}
 )
 _LONGEST_NAME = 4096
+_ON_SERVERS = "remote:"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def choose(name: str) -> Choice:
 
     Raises:
         UnknownModel: It cannot be a model's name.
+        NotForThisModel: It names a model on a server.
         BadModelFolder: It is a path that cannot be read.
     """
     if not isinstance(name, str):
@@ -59,6 +61,12 @@ def choose(name: str) -> Choice:
     name = name.strip()
     if name in CATALOG:
         return Choice(name, SOURCES[CATALOG[name].source], CATALOG[name].location)
+    if name.startswith(_ON_SERVERS):
+        raise NotForThisModel(
+            f"{name[:80]} is a model on a server: it only predicts and is not loaded. Ask it with "
+            f"lmviz.remote_model('{name.removeprefix(_ON_SERVERS)[:80]}'), or choose a model on this machine, "
+            "such as smollm2-135m."
+        )
     if _looks_like_a_path(name):
         if not _exists(local_path(name)):
             raise UnknownModel(f"There is no folder {name[:200]}. Check the path, or take {at_hand()}.")

@@ -69,7 +69,7 @@ def token_distributions(model: RemoteModel, params: Asked, *, on_progress: Progr
         probabilities=np.exp([[piece.log_probability for piece in best]]).astype(np.float32),
         entropy=np.array([wire.least_entropy(best)], dtype=np.float32),
         note=_note(model, len(best), params.top_k),
-        provenance=signed(model, answer),
+        provenance={**signed(model, answer), "entropy": "lower bound"},
     )
 
 

@@ -124,7 +124,7 @@ class Writing:
             stop_reason=self.stop_reason or "stopped",
             raw=tuple(HIDDEN if node.piece.content is None else node.piece.content.hex() for node in self._nodes),
             note=self._note(),
-            provenance=self.origin,
+            provenance={**self.origin, "entropy": "lower bound"},
         )
 
     def _n_best(self) -> int:
