@@ -16,8 +16,9 @@ _COLUMNS = {
     "scores": "score",
     "probabilities": "probability",
     "logits": "logit",
+    "start": "start",
 }
-_OWN = ("candidate_id", *_COLUMNS.values())  # columns that are other numbers in A than in B
+_OWN = ("candidate_id", "end", *_COLUMNS.values())  # columns that are other numbers in A than in B
 
 
 @dataclass(frozen=True)

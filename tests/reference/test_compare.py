@@ -385,7 +385,7 @@ def test_layers_are_paired_where_there_are_no_heads() -> None:
     )
     with pytest.raises(InvalidParameter, match=r"A has 3 layers and B has 2.*'L2:L1'"):
         difference(a, b)
-    from lmviz.analyses.compare.joining import Asked
+    from lmviz.analyses.compare.common import Asked
 
     found = difference(a, b, asked=Asked(head_pairs=("L2:L1", "mean:L0")))
     np.testing.assert_array_equal(found.delta[0], b.values[1] - a.values[2])

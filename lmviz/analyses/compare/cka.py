@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmviz.analyses.base import Analysis, Progress, ignore
-from lmviz.analyses.compare.joining import aligned
+from lmviz.analyses.compare.common import aligned
 from lmviz.analyses.compare.merging import merged
 from lmviz.analyses.compare.sides import masks_of, second_model, signature_of_second
 from lmviz.analyses.compare.similarity import FEWEST_UNITS, linear_cka
@@ -60,18 +60,25 @@ def cka(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore)
         NotForThisModel: It is not known where a model keeps its residual stream.
         OverBudget: The text is so long that the comparison would take more memory than a job may.
     """
+    other = second_model(model, params.model_b)
+    return layer_similarity(model, other, params=params, on_progress=on_progress)
+
+
+def layer_similarity(
+    a: "LoadedModel", b: "LoadedModel", *, params: Params, on_progress: Progress = ignore
+) -> LayerMatrix:
+    """Compare the layers of two models at hand, as `cka` does by name; `model_b` is not looked at."""
     if params.place not in PLACES:
         close = did_you_mean(params.place, PLACES)
         raise InvalidParameter(f"There is no place '{params.place}' in the residual stream.{close}")
     text_b = params.text if params.text_b is None else params.text_b
     pair_b = params.text_pair if params.text_pair_b is None else params.text_pair_b
-    other = second_model(model, params.model_b)
-    left = _traced(model, (params.text, params.text_pair), params)
+    left = _traced(a, (params.text, params.text_pair), params)
     on_progress(0.4, "The first model has run")
-    is_same = other is model and (text_b, pair_b) == (params.text, params.text_pair)
-    right = left if is_same else _traced(other, (text_b, pair_b), params)
+    is_same = b is a and (text_b, pair_b) == (params.text, params.text_pair)
+    right = left if is_same else _traced(b, (text_b, pair_b), params)
     on_progress(0.8, "Both models have run")
-    alignment = aligned(left.table, right.table, masks=masks_of(model, other))
+    alignment = aligned(left.table, right.table, masks=masks_of(a, b))
     units = _compared_units(alignment, keep_first=params.keep_first)
     _check_memory(len(units), len(left.layers) + len(right.layers))
     vectors = (
@@ -85,7 +92,7 @@ def cka(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore)
         unit="CKA",
         n_units=len(units),
         note="" if is_defined else "A layer has the same vector at every word.",
-        provenance=signature_of_second(other),
+        provenance=signature_of_second(b),
     )
 
 

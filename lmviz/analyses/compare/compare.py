@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmviz.analyses.base import Analysis, Progress, ignore, provenance
+from lmviz.analyses.compare.common import Asked
 from lmviz.analyses.compare.distributions import compare_distributions
-from lmviz.analyses.compare.joining import Asked, difference
+from lmviz.analyses.compare.joining import difference
 from lmviz.analyses.compare.parameters import Analyses, Params, folded, given_to, inner
 from lmviz.analyses.compare.sides import Side, masks_of, second_model, share_of, signature_of_second, with_own_mask
 from lmviz.analyses.predictions import token_distributions
 from lmviz.errors import InvalidParameter
-from lmviz.results import Check, Difference
+from lmviz.results import Check, Difference, Result
 
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
@@ -48,9 +49,37 @@ def compare(
         InvalidParameter: What the sides give cannot be set side by side; the sentence says what can.
         LmvizError: Whatever the analysis refuses on either side.
     """
+    found = _compared(a, b, analysis=analysis, head_pairs=head_pairs, on_progress=on_progress)
+    return _signed(a, b, analysis=analysis, found=found)
+
+
+def compare_answers(
+    a: Side,
+    b: Side,
+    *,
+    analysis: Analysis[Any, Any],
+    answers: tuple[Result, Result],
+    head_pairs: tuple[str, ...] | None = None,
+) -> Difference:
+    """Subtract what two sides have answered already, as `compare` does after asking them.
+
+    Args:
+        a: A model and what it was asked.
+        b: The same for the other side.
+        analysis: What both were asked; no token distributions, whose whole vocabulary is compared.
+        answers: What A and B said.
+        head_pairs: As for `compare`.
+
+    Raises:
+        InvalidParameter: As for `compare`.
+    """
+    asked = Asked(masks=masks_of(a.model, b.model), head_pairs=head_pairs)
+    return _signed(a, b, analysis=analysis, found=difference(answers[0], answers[1], asked=asked))
+
+
+def _signed(a: Side, b: Side, *, analysis: Analysis[Any, Any], found: Difference) -> Difference:
     signed = {"analysis": SLUG, "title": TITLE, **provenance(a.model, {"analysis": analysis.slug, **a.given})}
     second = {**signature_of_second(b.model), "parameters_b": dict(b.given)}
-    found = _compared(a, b, analysis=analysis, head_pairs=head_pairs, on_progress=on_progress)
     return replace(found, provenance={**signed, **second})
 
 

@@ -9,8 +9,8 @@ from jaxtyping import Float, Float32, Int64
 
 from lmviz.analyses.attention.selecting import check_source, check_target
 from lmviz.analyses.base import Progress, ignore, provenance
+from lmviz.analyses.compare.common import aligned
 from lmviz.analyses.compare.divergences import jensen_shannon, kl, rank_correlation, top_overlap, total_variation
-from lmviz.analyses.compare.joining import aligned
 from lmviz.analyses.compare.numbers import means
 from lmviz.analyses.compare.places import Slot, lonely_masks, slots
 from lmviz.analyses.compare.sides import Side, masks_of

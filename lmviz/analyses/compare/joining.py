@@ -1,56 +1,32 @@
 """Two results of one type brought onto common units, and their difference; one rule for each type of result."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from lmviz.analyses.compare.alignment import align
-from lmviz.analyses.compare.divergences import jensen_shannon, kl, total_variation
+from lmviz.analyses.compare.common import Asked, Joined, aligned, labelled, refuse_pairs
 from lmviz.analyses.compare.grids import paired_heads, paired_layers
+from lmviz.analyses.compare.joining_heads import labels, spans, tags
 from lmviz.analyses.compare.merging import mean_size, merged, merged_attention
 from lmviz.analyses.compare.numbers import amounts, means, shares
 from lmviz.errors import InvalidParameter
 from lmviz.results import (
     Alignment,
+    AnswerSpans,
     AttentionPattern,
     Difference,
     LabelProbabilities,
     LayerHeadGrid,
     LayerPositionGrid,
     Result,
+    TokenDistributions,
     TokenMatrix,
     TokenScores,
-    TokenTable,
 )
 
-Masks = tuple[str | None, str | None]
 _SHARES = frozenset({"attention-pattern", "attention-rollout"})  # analyses whose rows are distributions over the keys
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How two results are brought together: what each model's mask looks like, and which heads go together."""
-
-    masks: Masks = (None, None)
-    head_pairs: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Joined:
-    """Two results on common units; `axis` is the one of `compared` that counts units of `alignment`."""
-
-    a: Result
-    b: Result
-    compared: str
-    alignment: Alignment | None = None
-    axis: int | None = None
-    key_alignment: Alignment | None = None
-    tokens: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    per_unit: Mapping[str, Float[np.ndarray, " unit"]] = field(default_factory=dict)
-    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 def difference(a: Result, b: Result, *, asked: Asked | None = None) -> Difference:
@@ -106,31 +82,11 @@ def _gaps_note(*alignments: Alignment | None, notes: tuple[str, ...] = ()) -> st
     return " ".join(part for part in dict.fromkeys((gaps, *notes)) if part)
 
 
-def aligned(a: TokenTable | None, b: TokenTable | None, *, masks: Masks = (None, None)) -> Alignment:
-    """Align the tokens of two results.
-
-    Raises:
-        InvalidParameter: They have no word in common, or a result does not say what its tokens are.
-    """
-    if a is None or b is None:
-        raise InvalidParameter("This analysis does not say where its tokens stand in the text; it cannot be compared.")
-    alignment = align(a, b, masks=masks)
-    if not any(not alignment.special[unit] for unit in alignment.common):
-        raise InvalidParameter("The two texts have no word in common, so nothing can be set side by side. Change one.")
-    return alignment
-
-
-def _labelled(alignment: Alignment, positions: tuple[tuple[int, ...], ...], table: TokenTable | None) -> dict[str, Any]:
-    """Give tokens and table of a result on units: its own where the units are its tokens."""
-    is_own = alignment.unit == "token" and table is not None and positions == tuple((p,) for p in range(len(table)))
-    return {"tokens": alignment.texts, "table": table if is_own else None}
-
-
 def _note(result: Result) -> str:
     return str(getattr(result, "note", ""))
 
 
-def _attention(a: AttentionPattern, b: AttentionPattern, asked: Asked) -> _Joined:
+def _attention(a: AttentionPattern, b: AttentionPattern, asked: Asked) -> Joined:
     if (a.key_table is None) != (b.key_table is None):
         raise InvalidParameter("Cross attention goes with cross attention only. Choose the same part on both sides.")
     rows = aligned(a.table, b.table, masks=asked.masks)
@@ -140,7 +96,7 @@ def _attention(a: AttentionPattern, b: AttentionPattern, asked: Asked) -> _Joine
         _on_units(a, merged_attention(left, rows.a, keys=keys.a), (rows, rows.a), (keys, keys.a)),
         _on_units(b, merged_attention(right, rows.b, keys=keys.b), (rows, rows.b), (keys, keys.b)),
     )
-    return _Joined(
+    return Joined(
         *sides,
         "pattern",
         alignment=rows,
@@ -155,10 +111,10 @@ _Side = tuple[Alignment, tuple[tuple[int, ...], ...]]
 
 
 def _on_units(result: AttentionPattern, pattern: np.ndarray, rows: _Side, keys: _Side) -> AttentionPattern:
-    moved = replace(result, pattern=pattern, **_labelled(*rows, result.table))
+    moved = replace(result, pattern=pattern, **labelled(*rows, table=result.table))
     if result.key_table is None:
         return moved
-    named = _labelled(*keys, result.key_table)
+    named = labelled(*keys, table=result.key_table)
     return replace(moved, key_tokens=named["tokens"], key_table=named["table"])
 
 
@@ -166,69 +122,45 @@ def _has_shares(result: Result) -> bool:
     return result.provenance.get("analysis") in _SHARES
 
 
-def _matrix(a: TokenMatrix, b: TokenMatrix, asked: Asked) -> _Joined:
-    _refuse_pairs(asked)
+def _matrix(a: TokenMatrix, b: TokenMatrix, asked: Asked) -> Joined:
+    refuse_pairs(asked)
     units = aligned(a.table, b.table, masks=asked.masks)
-    left = replace(a, values=merged_attention(a.values, units.a, keys=units.a), **_labelled(units, units.a, a.table))
-    right = replace(b, values=merged_attention(b.values, units.b, keys=units.b), **_labelled(units, units.b, b.table))
+    left = replace(
+        a, values=merged_attention(a.values, units.a, keys=units.a), **labelled(units, units.a, table=a.table)
+    )
+    right = replace(
+        b, values=merged_attention(b.values, units.b, keys=units.b), **labelled(units, units.b, table=b.table)
+    )
     per_unit = shares(left.values, right.values, keys=units) if _has_shares(a) else {}
-    return _Joined(left, right, "values", units, 0, tokens=(a.tokens, b.tokens), per_unit=per_unit)
+    return Joined(left, right, "values", units, 0, tokens=(a.tokens, b.tokens), per_unit=per_unit)
 
 
-def _scores(a: TokenScores, b: TokenScores, asked: Asked) -> _Joined:
-    _refuse_pairs(asked)
+def _scores(a: TokenScores, b: TokenScores, asked: Asked) -> Joined:
+    refuse_pairs(asked)
     _same_unit(a.unit, b.unit)
     units = aligned(a.table, b.table, masks=asked.masks)
     left, right = (
-        replace(side, scores=merged(side.scores, own, axis=0, how="sum"), **_labelled(units, own, side.table))
+        replace(side, scores=merged(side.scores, own, axis=0, how="sum"), **labelled(units, own, table=side.table))
         for side, own in ((a, units.a), (b, units.b))
     )
-    return _Joined(left, right, "scores", units, 0, tokens=(a.tokens, b.tokens))
+    return Joined(left, right, "scores", units, 0, tokens=(a.tokens, b.tokens))
 
 
-def _positions(a: LayerPositionGrid, b: LayerPositionGrid, asked: Asked) -> _Joined:
+def _positions(a: LayerPositionGrid, b: LayerPositionGrid, asked: Asked) -> Joined:
     _same_unit(a.unit, b.unit)
     units = aligned(a.table, b.table, masks=asked.masks)
     grids = paired_layers(a.values, b.values, head_pairs=asked.head_pairs)
     left, right = (
-        replace(side, values=merged(grid, own, axis=1, how="mean"), **_labelled(units, own, side.table))
+        replace(side, values=merged(grid, own, axis=1, how="mean"), **labelled(units, own, table=side.table))
         for side, grid, own in ((a, grids[0], units.a), (b, grids[1], units.b))
     )
-    return _Joined(left, right, "values", units, 1, tokens=(a.tokens, b.tokens))
+    return Joined(left, right, "values", units, 1, tokens=(a.tokens, b.tokens))
 
 
-def _heads(a: LayerHeadGrid, b: LayerHeadGrid, asked: Asked) -> _Joined:
+def _heads(a: LayerHeadGrid, b: LayerHeadGrid, asked: Asked) -> Joined:
     _same_unit(a.unit, b.unit)
     left, right = paired_heads(a.values, b.values, head_pairs=asked.head_pairs)
-    return _Joined(replace(a, values=left), replace(b, values=right), "values")
-
-
-def _labels(a: LabelProbabilities, b: LabelProbabilities, asked: Asked) -> _Joined:
-    """Compare probabilities, or the values of heads that give values; labels in another order are sorted."""
-    _refuse_pairs(asked)
-    if a.kind != b.kind or sorted(a.labels) != sorted(b.labels):
-        raise InvalidParameter(
-            f"A has the labels {', '.join(a.labels)} ({a.kind}) and B has {', '.join(b.labels)} ({b.kind}). "
-            "Choose two models with the same labels."
-        )
-    if a.labels != b.labels:
-        a, b = _sorted(a), _sorted(b)
-    if a.kind == "value":
-        return _Joined(a, b, "logits")
-    p, q = a.probabilities, b.probabilities
-    whole = {"kl_ab": kl(p, q), "kl_ba": kl(q, p), "js": jensen_shannon(p, q), "total_variation": total_variation(p, q)}
-    numbers = {name: float(value) for name, value in whole.items()} if a.kind == "one of" else {}
-    return _Joined(a, b, "probabilities", numbers=numbers)
-
-
-def _sorted(result: LabelProbabilities) -> LabelProbabilities:
-    order = np.argsort(np.asarray(result.labels), kind="stable")
-    return replace(
-        result,
-        labels=tuple(result.labels[i] for i in order),
-        probabilities=result.probabilities[order],
-        logits=result.logits[order],
-    )
+    return Joined(replace(a, values=left), replace(b, values=right), "values")
 
 
 def _same_unit(a: str, b: str) -> None:
@@ -236,16 +168,13 @@ def _same_unit(a: str, b: str) -> None:
         raise InvalidParameter(f"A is in {a} and B in {b}. Ask both sides for the same quantity.")
 
 
-def _refuse_pairs(asked: Asked) -> None:
-    if asked.head_pairs is not None:
-        raise InvalidParameter("This analysis has no layers and heads to pair. Leave head_pairs out.")
-
-
-_JOIN: dict[type[Result], Callable[[Any, Any, Asked], _Joined]] = {
+_JOIN: dict[type[Result], Callable[[Any, Any, Asked], Joined]] = {
     AttentionPattern: _attention,
     TokenMatrix: _matrix,
     TokenScores: _scores,
     LayerPositionGrid: _positions,
     LayerHeadGrid: _heads,
-    LabelProbabilities: _labels,
+    LabelProbabilities: labels,
+    TokenDistributions: tags,
+    AnswerSpans: spans,
 }
