@@ -1,5 +1,6 @@
 """What the person is looking at, kept in the session and in the link, so that every view can be sent on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,20 @@ TASKS = (
     "tag-tokens",
     "answer-span",
 )
+COMPARED = (
+    "token-distributions",
+    "surprisal",
+    "attention-pattern",
+    "attention-rollout",
+    "head-statistics",
+    "cka",
+    "classify",
+    "next-sentence",
+    "tag-tokens",
+    "answer-span",
+    "generate",
+    "rows",
+)
 
 _STATE = "_selection"
 _LINK = "_link"
@@ -39,7 +54,9 @@ _ASKED = "_asked"
 class Selection:
     """Model, text and view. Empty `part` means the first kind of attention the model has, empty `task` its first task.
 
-    `position` is the token looked at outside the attention page, -1 for none.
+    `position` is the token looked at outside the attention page, -1 for none. `model_b` and `text_b` are what is
+    compared with, empty where it is the same; `compared` is in what, `head_pair` which heads ("L5H1:L29H3") and `unit` which
+    word of both, -1 for none.
     """
 
     model: str = "minilm"
@@ -52,6 +69,11 @@ class Selection:
     device: str = "auto"
     task: str = ""
     position: int = -1
+    model_b: str = ""
+    text_b: str = ""
+    compared: str = ""
+    head_pair: str = ""
+    unit: int = -1
     view: View = field(default_factory=View)
 
     @property
@@ -73,20 +95,23 @@ class Selection:
     @property
     def n_characters(self) -> int:
         """Count the characters of all texts."""
-        return sum(map(len, self.all_texts))
+        return sum(map(len, (*self.all_texts, self.text_b)))
 
 
-_TEXTS = {"text": "text", "pair": "text_pair", "target": "target_text"}
+_TEXTS = {"text": "text", "pair": "text_pair", "target": "target_text", "text_b": "text_b"}
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "part": PARTS,
     "what": WHATS,
     "dtype": DTYPES,
     "device": DEVICES,
     "task": TASKS,
+    "compared": COMPARED,
 }
 _LEFT_OUT = "characters"  # in a link: how long the texts are that it does not carry
-_POSITION = "position"
-_OWN = ("model", *_TEXTS, _LEFT_OUT, _POSITION, *_CHOICES)
+_PLACES = ("position", "unit")
+_MODEL_B, _PAIR = "model_b", "head_pair"
+_PAIRED = re.compile(r"(L\d{1,4}(H\d{1,4})?|mean):(L\d{1,4}(H\d{1,4})?|mean)")
+_OWN = ("model", *_TEXTS, _LEFT_OUT, *_PLACES, _MODEL_B, _PAIR, *_CHOICES)
 
 
 def to_url(selection: Selection) -> dict[str, str]:
@@ -100,8 +125,8 @@ def to_url(selection: Selection) -> dict[str, str]:
     for name in _CHOICES:
         if getattr(selection, name) != getattr(Selection, name):
             words[name] = getattr(selection, name)
-    if selection.position >= 0:
-        words[_POSITION] = str(selection.position)
+    words |= {name: str(getattr(selection, name)) for name in _PLACES if getattr(selection, name) >= 0}
+    words |= {name: getattr(selection, name) for name in (_MODEL_B, _PAIR) if getattr(selection, name)}
     return words | views.to_url(selection.view)
 
 
@@ -124,10 +149,15 @@ def from_url(words: Mapping[str, str], *, start: Selection) -> tuple[Selection, 
         changes[name] = value if value in known else getattr(Selection, name)
         if name in words and value not in known:
             notes.append(_strange(name, value))
-    place = words.get(_POSITION, "-1")
-    changes["position"] = int(place) if place.isdecimal() and len(place) < 7 else -1
-    if _POSITION in words and changes["position"] < 0:
-        notes.append(_strange(_POSITION, place))
+    for name in _PLACES:
+        place = words.get(name, "-1")
+        changes[name] = int(place) if place.isdecimal() and len(place) < 7 else -1
+        if name in words and changes[name] < 0:
+            notes.append(_strange(name, place))
+    changes[_MODEL_B], pair = words.get(_MODEL_B, "").strip(), words.get(_PAIR, "")
+    changes[_PAIR] = pair if _PAIRED.fullmatch(pair) else ""
+    if pair != changes[_PAIR]:
+        notes.append(_strange(_PAIR, pair))
     changes["view"], strange = views.from_url(words)
     notes += [_strange(word, words[word]) for word in strange]
     left_out = "" if "text" in words else words.get(_LEFT_OUT, "")
@@ -156,6 +186,10 @@ def _read(selection: Selection) -> tuple[Any, ...]:
     return selection.model, selection.part, selection.texts
 
 
+def _sides(selection: Selection) -> tuple[Any, ...]:
+    return selection.model, selection.model_b, selection.all_texts, selection.text_b
+
+
 def changed(before: Selection, after: Selection) -> Selection:
     """Drop from the view what belonged to another text, part or model.
 
@@ -167,6 +201,8 @@ def changed(before: Selection, after: Selection) -> Selection:
     if _read(after) != _read(before):
         view = replace(view, locked=(), chosen=None if is_other_model else view.chosen)
         after = replace(after, position=-1)
+    if _sides(after) != _sides(before):
+        after = replace(after, unit=-1, head_pair="" if _sides(after)[:2] != _sides(before)[:2] else after.head_pair)
     if not after.text_pair.strip():
         view = replace(view, filter="all")
     return replace(after, view=view)
@@ -215,8 +251,11 @@ def read_link() -> None:
         selection, strange = from_url(words, start=current())
         st.session_state[_NOTES] = strange
         st.session_state[_LINK] = words
-        if selection.model != current().model:
-            st.session_state[_ASKED] = selection.model
+        asked = dict(st.session_state.get(_ASKED, {}))
+        for name in ("model", _MODEL_B):
+            if getattr(selection, name) != getattr(current(), name):
+                asked[name] = getattr(selection, name)
+        st.session_state[_ASKED] = asked
         st.session_state[_STATE] = selection
         st.session_state[_REVISION] = revision() + 1
     elif touched:
@@ -233,14 +272,14 @@ def write_link() -> None:
     st.session_state[_LINK] = words
 
 
-def asked_by_link(name: str) -> bool:
+def asked_by_link(name: str, side: str = "model") -> bool:
     """Say whether it was a link, not the person, that asked for this model and nobody has agreed yet."""
-    return bool(st.session_state.get(_ASKED) == name)
+    return bool(st.session_state.get(_ASKED, {}).get(side) == name)
 
 
-def agree() -> None:
-    """Let the model that the link named be loaded."""
-    st.session_state.pop(_ASKED, None)
+def agree(side: str = "model") -> None:
+    """Let the model that the link named, on this side, be loaded: "model" or "model_b"."""
+    st.session_state[_ASKED] = {name: model for name, model in st.session_state.get(_ASKED, {}).items() if name != side}
 
 
 def keep_widget(key: str, value: Any) -> None:

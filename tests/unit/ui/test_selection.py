@@ -11,7 +11,8 @@ AWKWARD = "a b+c&d=e?#%/ \n <b>小猫</b> </script> 🐈 שלום"
 def test_a_selection_survives_the_link() -> None:
     selection = Selection(
         model="/a/folder", text=AWKWARD, text_pair="b", target_text="c", part="cross", what="value-weighted",
-        dtype="float16", device="cpu", view=View(layer=5, head=1, locked=(("q", 3),)),
+        dtype="float16", device="cpu", view=View(layer=5, head=1, locked=(("q", 3),)), model_b="minilm",
+        text_b=AWKWARD[::-1], compared="surprisal", head_pair="L5H1:mean", unit=7,
     )  # fmt: skip
     assert from_url(to_url(selection), start=Selection()) == (selection, ())
 
@@ -65,3 +66,17 @@ def test_a_link_whose_text_was_too_long_leaves_no_locks_with_its_receiver() -> N
     assert "2,001 characters" in notes[0]
     again, notes = from_url(to_url(sender), start=sender)  # back and forward, where the text is still there
     assert (again, notes) == (sender, ())
+
+
+def test_what_is_compared_makes_sense_or_falls_back() -> None:
+    words = {"model": "a", "compared": "taste", "head_pair": "L1:<b>", "unit": "-3"}
+    selection, notes = from_url(words, start=Selection(model_b="old"))
+    assert selection == Selection(model="a")
+    assert len(notes) == 3
+
+
+def test_a_word_is_free_when_a_side_changes_and_a_pair_of_heads_when_a_model_does() -> None:
+    before = Selection(text="a", model_b="b", unit=3, head_pair="L1H1:L2H2")
+    assert changed(before, replace(before, compared="cka")) == replace(before, compared="cka")
+    assert changed(before, replace(before, text_b="c")) == replace(before, text_b="c", unit=-1)
+    assert changed(before, replace(before, model_b="")) == replace(before, model_b="", unit=-1, head_pair="")
