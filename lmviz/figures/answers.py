@@ -61,24 +61,6 @@ def amount_bars(names: Sequence[str], numbers: np.ndarray, *, full: float) -> tu
     return shapes, left + _BAR + 80, top + len(names) * _ROW + 4
 
 
-def signed_bars(names: Sequence[str], numbers: np.ndarray) -> tuple[list[Shape], float, float]:
-    """Draw a bar per name from zero, blue to the left and orange to the right; give where the shapes end as well."""
-    full = max(float(np.nanmax(np.abs(numbers), initial=0.0)), 1e-12)
-    left, top = MARGIN + label_width(names) + 12, TOP + 12
-    zero = left + _BAR / 2
-    shapes: list[Shape] = []
-    for row, (name, number) in enumerate(zip(names, numbers, strict=True)):
-        y, value = top + (row + 0.5) * _ROW, float(number)
-        shapes.append(Label(left - 10, y, token_label(name), anchor="end", is_mono=True))
-        length = 0.0 if np.isnan(value) else abs(value) / full * _BAR / 2
-        x = zero if value >= 0 else zero - length
-        shapes.append(Box(x, y - 7, max(length, 0.5), 14, fill=ORANGE if value >= 0 else BLUE))
-        shapes.append(Label(left + _BAR + 10, y, format_number(value), 11))
-    bottom = top + len(names) * _ROW + 4
-    shapes.append(Box(zero, top, 0.5, bottom - top, fill=QUIET))
-    return shapes, left + _BAR + 80, bottom
-
-
 def answer_spans(result: AnswerSpans) -> Scene:
     """Draw per token how probable it is that the answer begins (blue) and ends (orange) there; the largest ones."""
     size = len(result.tokens)

@@ -52,20 +52,23 @@ class Colouring:
     note: str  # what a reader must know to read colours back into numbers
 
 
-def amounts(values: Float[np.ndarray, "..."], *, scale: Scale = "linear") -> Colouring:
-    """Colour amounts of zero or more from the background to the accent; NaN is grey."""
+def amounts(values: Float[np.ndarray, "..."], *, scale: Scale = "linear", top: float | None = None) -> Colouring:
+    """Colour amounts of zero or more from the background to the accent, at `top` or else the largest; NaN is grey."""
     finite = values[np.isfinite(values)]
-    high = float(finite.max(initial=0.0))
+    high = float(finite.max(initial=0.0)) if top is None else top
     share = np.clip(np.nan_to_num(values, nan=0.0, posinf=high, neginf=0.0) / (high or 1.0), 0.0, 1.0)
     share = np.sqrt(share) if scale == "root" else share
     note = "colour grows with the square root" if scale == "root" else "colour grows evenly"
     return Colouring(_steps(share, values), amount_palette(), 0.0, high, note)
 
 
-def signed(values: Float[np.ndarray, "..."]) -> Colouring:
-    """Colour signed numbers, blue below and orange above a neutral zero, both sides on one scale; NaN is grey."""
+def signed(values: Float[np.ndarray, "..."], *, top: float | None = None) -> Colouring:
+    """Colour signed numbers, blue below and orange above a neutral zero, up to the size `top` or else the largest.
+
+    Both sides have one scale; NaN is grey.
+    """
     finite = values[np.isfinite(values)]
-    top = float(np.abs(finite).max(initial=0.0))
+    top = float(np.abs(finite).max(initial=0.0)) if top is None else top
     share = np.clip(np.nan_to_num(values, nan=0.0, posinf=top, neginf=-top) / (top or 1.0), -1.0, 1.0)
     return Colouring(_steps((share + 1) / 2, values), signed_palette(), -top, top, "zero is neutral")
 

@@ -1,82 +1,72 @@
-"""Two answers side by side as a picture of B − A, and how alike the layers of two models are."""
-
-from collections.abc import Sequence
+"""Two answers side by side as a picture of A, B and B − A, and how alike the layers of two models are."""
 
 import numpy as np
 
-from lmviz.figures.answers import signed_bars
-from lmviz.figures.colours import fitting, signed
-from lmviz.figures.heatmaps import Grid, head_pictures, head_side, single
-from lmviz.figures.layout import Content, empty, framed, pooled
+from lmviz.figures.colours import fitting
+from lmviz.figures.heatmaps import Grid, single
+from lmviz.figures.layout import Content, empty, framed
 from lmviz.figures.scene import Scene
-from lmviz.figures.wording import format_number, token_label
+from lmviz.figures.side_by_side import bars, head_grids, matrices
+from lmviz.figures.sides import Sides, one_head, sides
+from lmviz.figures.wording import format_number
 from lmviz.results import Difference, LayerMatrix
 
-MAX_ROWS = 60
-MAX_CELLS = 120
+MAX_ROWS = 60  # bars
+MAX_CELLS = 120  # rows and columns of a heat map
+MAX_LAYERS = 12  # of a grid of heads
+MAX_PAIRS = 12
+_PLURALS = {"layer": "layers", "pair": "pairs", "from": "queries", "to": "keys", "position": "positions"}
 
 
 def difference(result: Difference) -> Scene:
-    """Draw B − A: bars for one number per unit, a heat map for two axes, every head for attention."""
+    """Draw A, B and B − A on one scale: bars, heat maps, or for attention every head.
+
+    Of long inputs the part with the largest differences is drawn, and a note says so.
+    """
     if result.delta.size == 0 or np.isnan(result.delta).all():
         return empty(result)
-    draw = {1: _line, 2: _plane}.get(result.delta.ndim, _heads)
-    return draw(result)
+    found = sides(result)
+    finding = _finding(found)
+    drawn, notes = _limited(found)
+    draw = {1: bars, 2: matrices}.get(len(drawn.axes), head_grids)
+    shapes, right, bottom = draw(drawn)
+    return framed(result, Content(shapes, right, bottom, finding, [finding, *notes, *_notes(result, found)]))
 
 
-def _notes(result: Difference) -> list[str]:
+def _notes(result: Difference, found: Sides) -> list[str]:
+    unit = f", in {found.unit}" if found.unit else ""
+    said = [f"One scale for A, B and B − A{unit}. Orange: more in B; blue: more in A."]
+    if np.isnan(result.delta).any():
+        said[0] += " Grey or n/a: not on both sides."
     numbers = ", ".join(f"{name.replace('_', ' ')} {format_number(value)}" for name, value in result.numbers.items())
-    said = ["B − A: orange where B has more, blue where A has more."]
     return [*said, *([f"Overall: {numbers}."] if numbers else []), *([result.note] if result.note else [])]
 
 
-def _finding(result: Difference) -> str:
-    place = int(np.nanargmax(np.abs(result.delta)))
-    return f"Largest difference: {format_number(float(result.delta.flat[place]))}."
+def _finding(found: Sides) -> str:
+    delta = found.panels[-1].values
+    return f"Largest difference: {found.place(int(np.nanargmax(np.abs(delta))))}."
 
 
-def _names(result: Difference, size: int) -> list[str]:
-    """Name what an axis counts: units where it has as many entries, else numbers."""
-    for known in (result.alignment, result.key_alignment):
-        if known is not None and len(known) == size:
-            return list(known.texts)
-    labels: Sequence[str] = getattr(result.a, "labels", ())
-    return list(labels) if len(labels) == size else [str(number) for number in range(size)]
+def _limited(found: Sides) -> tuple[Sides, list[str]]:
+    """Give what is drawn, and what is said of the rest."""
+    if len(found.axes) == 4 and found.panels[0].values.shape[:2] == (1, 1):
+        found = one_head(found, layer=0, head=0)
+    limits = {1: (MAX_ROWS,), 2: (MAX_CELLS, MAX_CELLS)}.get(len(found.axes), (MAX_LAYERS, MAX_PAIRS))
+    notes: list[str] = []
+    for axis, limit in enumerate(limits):
+        count = len(found.axes[axis].labels)
+        if count > limit and found.axes[axis].name != "head":
+            found = found.taken(_largest(found.panels[-1].values, axis, limit), axis=axis)
+            what = _PLURALS.get(found.axes[axis].name, "rows")
+            notes.append(f"Of {count} {what} the {limit} with the largest differences are drawn, in their order.")
+    return found, notes
 
 
-def _line(result: Difference) -> Scene:
-    names = _names(result, len(result.delta))
-    size = np.nan_to_num(np.abs(result.delta), nan=-1.0)
-    kept = np.sort(np.argsort(-size, kind="stable")[:MAX_ROWS])
-    shapes, right, bottom = signed_bars([names[i] for i in kept], result.delta[kept])
-    return framed(result, Content(shapes, right, bottom, _finding(result), _notes(result)))
-
-
-def _plane(result: Difference) -> Scene:
-    values = result.delta[:MAX_CELLS, :MAX_CELLS]
-    rows = [token_label(name) for name in _names(result, result.delta.shape[0])[:MAX_CELLS]]
-    columns = [token_label(name) for name in _names(result, result.delta.shape[1])[:MAX_CELLS]]
-    notes = _notes(result)
-    if values.shape != result.delta.shape:
-        notes.append(
-            f"The first {values.shape[0]} × {values.shape[1]} of {result.delta.shape[0]} × {result.delta.shape[1]}."
-        )
-    axes = "rows", "columns"
-    return single(result, Grid(values, signed(values), rows, columns, *axes, "", _finding(result), notes))
-
-
-def _heads(result: Difference) -> Scene:
-    """Draw every head, or pair of heads, as a small picture on one scale."""
-    heads = result.delta.shape[1]
-    names = result.head_pairs if len(result.head_pairs) == heads else [f"H{head}" for head in range(heads)]
-    shapes, right, bottom = head_pictures(signed(_strongest(result.delta, head_side(heads))), names)
-    return framed(result, Content(shapes, right, bottom, _finding(result), _notes(result)))
-
-
-def _strongest(values: np.ndarray, limit: int) -> np.ndarray:
-    """Pool the last two axes so that of each run the number farthest from zero stays, with its sign."""
-    above, below = pooled(values, limit, 2, 3), -pooled(-values, limit, 2, 3)
-    return np.where(np.nan_to_num(np.abs(above)) >= np.nan_to_num(np.abs(below)), above, below)
+def _largest(delta: np.ndarray, axis: int, limit: int) -> np.ndarray:
+    """Give the entries of an axis with the largest difference in size, in their order."""
+    others = tuple(i for i in range(delta.ndim) if i != axis)
+    size = np.nan_to_num(np.abs(delta), nan=-1.0).max(axis=others)
+    return np.sort(np.argsort(-size, kind="stable")[:limit])
 
 
 def layer_matrix(result: LayerMatrix) -> Scene:

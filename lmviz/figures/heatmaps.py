@@ -39,7 +39,7 @@ def attention_grid(result: AttentionPattern) -> Scene:
     if result.pattern.size == 0:
         return empty(result)
     drawn = pooled(result.pattern, head_side(heads), 2, 3)
-    names = [f"H{head}" for head in range(heads)]
+    names = [f"L{layer}" for layer in range(len(drawn))], [f"H{head}" for head in range(heads)]
     shapes, right, bottom = head_pictures(amounts(drawn, scale="root"), names)
     notes = [_reading(result, queries, keys, is_pooled=drawn.shape != result.pattern.shape)]
     return framed(result, Content(shapes, right, bottom, _strongest(result), notes))
@@ -50,8 +50,12 @@ def head_side(heads: int) -> int:
     return int(np.clip(np.floor(_WIDE / heads) - 6, 24, 96))
 
 
-def head_pictures(colouring: Colouring, names: Sequence[str]) -> tuple[list[Shape], float, float]:
-    """Draw coloured heads (layer, head, row, column), layers downwards, below a name per head, with the colour bar.
+def head_pictures(colouring: Colouring, names: tuple[Sequence[str], Sequence[str]]) -> tuple[list[Shape], float, float]:
+    """Draw coloured heads (layer, head, row, column), layers downwards, with the colour bar.
+
+    Args:
+        colouring: The heads.
+        names: The names of the layers and those of the heads.
 
     Returns:
         The shapes, and where they end on the right and at the bottom.
@@ -61,11 +65,11 @@ def head_pictures(colouring: Colouring, names: Sequence[str]) -> tuple[list[Shap
     left, top = MARGIN + 34, TOP + 18
     shapes: list[Shape] = [
         Label(left + head * (side + 6) + side / 2, TOP + 6, name, 11, "middle", colour=QUIET)
-        for head, name in enumerate(names)
+        for head, name in enumerate(names[1])
     ]
-    for layer in range(layers):
+    for layer, name in enumerate(names[0]):
         y = top + layer * (side + 6)
-        shapes.append(Label(left - 8, y + side / 2, f"L{layer}", 11, "end", colour=QUIET))
+        shapes.append(Label(left - 8, y + side / 2, name, 11, "end", colour=QUIET))
         for head in range(heads):
             x = left + head * (side + 6)
             shapes += [
@@ -170,23 +174,24 @@ def single(result: Result, grid: Grid) -> Scene:
         Box(left, top, columns * wide, rows * high, stroke=LINE),
         Label(left + columns * wide / 2, TOP + 4, f"{grid.column_axis} →", 12, "middle", colour=QUIET),
         Label(MARGIN + 4, top + rows * high / 2, f"← {grid.row_axis}", 12, "middle", -90, QUIET),
-        *_row_labels(grid.rows, left - 8, top, high),
-        *_column_labels(grid.columns, left, top - 6, wide, upright=upright),
+        *row_labels(grid.rows, x=left - 8, top=top, high=high),
+        *column_labels(grid.columns, left=left, bottom=top - 6, wide=wide, upright=upright),
     ]
     if numbered:
-        shapes += _numbers(grid, left, top, wide, high)
+        shapes += cell_numbers(grid, left=left, top=top, wide=wide, high=high)
     right = left + columns * wide
     for name, texts in grid.beside:
         right += 64
         shapes.append(Label(right, top - 12, name, 11, "end", colour=QUIET))
-        shapes += _row_labels(texts, right, top, high)
+        shapes += row_labels(texts, x=right, top=top, high=high)
     bottom = top + rows * high + 14
     shapes += colour_bar(grid.colouring, x=left, y=bottom, unit=grid.unit)
     content = Content(shapes, max(right, left + 380), bottom + 10, grid.finding, grid.notes)
     return framed(result, content)
 
 
-def _row_labels(texts: Sequence[str], x: float, top: float, high: float) -> list[Shape]:
+def row_labels(texts: Sequence[str], *, x: float, top: float, high: float) -> list[Shape]:
+    """Write labels that end at `x`, one per row of height `high`; every few rows where they are too low."""
     size = min(12.0, max(9.0, high - 2))
     every = max(1, int(np.ceil(11 / high)))
     return [
@@ -196,7 +201,8 @@ def _row_labels(texts: Sequence[str], x: float, top: float, high: float) -> list
     ]
 
 
-def _column_labels(texts: Sequence[str], left: float, bottom: float, wide: float, *, upright: bool) -> list[Shape]:
+def column_labels(texts: Sequence[str], *, left: float, bottom: float, wide: float, upright: bool) -> list[Shape]:
+    """Write labels above `bottom`, one per column of width `wide`; every few columns where they are too narrow."""
     room = max((len(text) for text in texts), default=1) * 7 + 4 if upright else 12
     every = max(1, int(np.ceil(room / wide)))
     at = [(left + (i + 0.5) * wide, text) for i, text in enumerate(texts) if i % every == 0]
@@ -205,7 +211,8 @@ def _column_labels(texts: Sequence[str], left: float, bottom: float, wide: float
     return [Label(x, bottom, text, min(12.0, max(9.0, wide - 2)), "start", -90, is_mono=True) for x, text in at]
 
 
-def _numbers(grid: Grid, left: float, top: float, wide: float, high: float) -> list[Shape]:
+def cell_numbers(grid: Grid, *, left: float, top: float, wide: float, high: float) -> list[Shape]:
+    """Write each number into its cell."""
     return [
         Label(
             left + (column + 0.5) * wide, top + (row + 0.5) * high, format_number(float(grid.values[row, column])),
