@@ -1,6 +1,7 @@
 """Results of every type on any tokens, made on the spot: what the tests of figures draw."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from lmviz.results import (
     LayerMatrix,
     LayerPositionGrid,
     MaskFillings,
+    PairScores,
     QueryKeyProducts,
     Result,
     RowAnswer,
@@ -196,6 +198,22 @@ def row_answers(tokens: Sequence[str]) -> RowAnswers:
     )  # fmt: skip
 
 
+def pair_scores(tokens: Sequence[str]) -> PairScores:
+    """Give one pair and one category per token."""
+    more = np.random.default_rng(6).normal(0.3, 1, size=len(tokens)).astype(np.float32)
+    wins = int((more > 0).sum())
+
+    def part(size: int, n_wins: int) -> dict[str, Any]:
+        scores = {"more": more[:size], "less": np.zeros(size, dtype=np.float32), "n": size, "ties": 0}
+        return {**scores, "preference": n_wins / size if size else float("nan"), "interval": (0.2, 0.9)}
+
+    return PairScores(
+        **part(len(tokens), wins), skipped=1, categories=tuple(tokens), texts=tuple((text, "b") for text in tokens),
+        by_category={token: PairScores(**part(1, 1), cluster_interval=(0.1, 1.0)) for token in tokens},
+        numbers={"icat": 69.6}, note=INJECTION, provenance=PROVENANCE,
+    )  # fmt: skip
+
+
 MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "AttentionPattern": attention,
     "TokenMatrix": token_matrix,
@@ -210,5 +228,6 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "ContinuationTree": continuation_tree,
     "Difference": difference,
     "LayerMatrix": layer_matrix,
+    "PairScores": pair_scores,
     "RowAnswers": row_answers,
 }

@@ -20,6 +20,7 @@ from lmviz.figures.heatmaps import (
     query_key_products,
     token_matrix,
 )
+from lmviz.figures.pairs import pair_scores
 from lmviz.figures.provenance import caption
 from lmviz.figures.rows import row_answers
 from lmviz.figures.scene import Scene, to_svg
@@ -35,6 +36,7 @@ from lmviz.results import (
     LayerMatrix,
     LayerPositionGrid,
     MaskFillings,
+    PairScores,
     QueryKeyProducts,
     Result,
     RowAnswer,
@@ -61,6 +63,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     ContinuationTree: continuation_tree,
     Difference: difference,
     LayerMatrix: layer_matrix,
+    PairScores: pair_scores,
     RowAnswers: row_answers,
 }
 
@@ -135,7 +138,7 @@ def _writable(result: Result) -> Result:
     """Give the result with its tokens as they are shown: a table cannot hold what is no valid text."""
     shown: dict[str, Any] = {
         name: tuple(visible(text) for text in getattr(result, name))
-        for name in ("tokens", "labels")
+        for name in ("tokens", "labels", "categories")
         if hasattr(result, name)
     }
     if isinstance(result, Difference):
@@ -144,6 +147,8 @@ def _writable(result: Result) -> Result:
         shown["rows"] = tuple(_shown_row(row) for row in result.rows)
     if isinstance(result, MaskFillings):
         shown["fillings"] = tuple(tuple(visible(token) for token in row) for row in result.fillings)
+    if isinstance(result, PairScores):
+        shown["texts"] = tuple((visible(more), visible(less)) for more, less in result.texts)
     if isinstance(result, TokenDistributions):
         shown["candidates"] = tuple(tuple(visible(token) for token in row) for row in result.candidates)
     return replace(result, **shown)

@@ -13,6 +13,7 @@ _NAMES = {
     "LayerPositionGrid": "Layer × position",
     "LayerHeadGrid": "Layer × head",
     "TokenDistributions": "Most probable tokens",
+    "PairScores": "Preference in pairs",
 }
 _LIMIT = 600
 _SHORTEST = 40  # characters of what was typed that are always left

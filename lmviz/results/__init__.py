@@ -4,6 +4,7 @@ from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyPro
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
+from lmviz.results.pairs import PairScores
 from lmviz.results.rows import RowAnswer, RowAnswers
 from lmviz.results.tokens import LayerPositionGrid, MaskFillings, TokenDistributions, TokenScores
 from lmviz.results.writing import ContinuationTree
@@ -21,6 +22,7 @@ __all__ = [
     "LayerMatrix",
     "LayerPositionGrid",
     "MaskFillings",
+    "PairScores",
     "Provenance",
     "QueryKeyProducts",
     "Result",

@@ -24,6 +24,11 @@ APP_LINES, PAGE_LINES = 40, 100
 
 # "file" or "file:function" -> why it may be larger than the limits.
 EXCEPTIONS: dict[str, str] = {
+    "lmviz/analyses/bias/stereoset.py:micro_scores": "three scores of one example, side by side",
+    "lmviz/analyses/bias/stereoset.py:official_scores": "three scores of one example and its term, side by side",
+    "lmviz/analyses/bias/weat.py:associations": "words and two attributes, as the formula writes them",
+    "lmviz/analyses/bias/weat.py:effect_size": "two targets and two attributes, as the formula writes them",
+    "lmviz/analyses/bias/weat.py:permutation_p": "two targets and two attributes, as the formula writes them",
     "lmviz/capture/budget.py:estimate": "asks in the words of trace, so that both are asked alike",
     "lmviz/capture/budget.py:check": "asks in the words of trace, so that both are asked alike",
     "lmviz/capture/trace.py:trace": "the one door to a forward pass; every name is a word of the question",

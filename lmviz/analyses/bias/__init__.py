@@ -1,0 +1,1 @@
+"""Which of two texts a model prefers, and what that says."""

@@ -1,0 +1,76 @@
+"""From two scores per pair to the share of pairs that go one way, with its intervals, for all and by category."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from lmviz.errors import InvalidParameter
+from lmviz.results import PairScores
+from lmviz.statistics import bootstrap, wilson
+from lmviz.statistics.inputs import checked_values
+
+Scores = Float[np.ndarray, " pair"]
+
+
+def pair_scores(
+    more: ArrayLike,
+    less: ArrayLike,
+    *,
+    categories: Sequence[str] = (),
+    clusters: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> PairScores:
+    """Count how often the first score of a pair is the larger one.
+
+    Scores are compared as they are given; a benchmark that rounds before it compares rounds before it calls.
+
+    Args:
+        more: The score of each pair's first text, such as a log-probability in nats.
+        less: The score of its second text.
+        categories: The name of each pair's category, or none.
+        clusters: What was sampled: the name of each pair's template, writer or target term.
+        level: Of the intervals.
+
+    Returns:
+        Scores, share, Wilson interval, and the cluster bootstrap's where clusters are given; the categories in order of
+        their names.
+
+    Raises:
+        InvalidParameter: Scores that are not finite, or not one score, category and cluster per pair.
+    """
+    first, second = (checked_values(side).astype(np.float64) for side in (more, less))
+    groups = np.array(categories, dtype=object)
+    units = None if clusters is None else np.array(clusters, dtype=object)
+    _check_lengths(len(first), second=second, categories=groups if categories else None, clusters=units)
+    parts = {}
+    for name in sorted(set(categories)):
+        chosen = groups == name
+        parts[name] = _scored(first[chosen], second[chosen], units if units is None else units[chosen], level=level)
+    whole = _scored(first, second, units, level=level)
+    return replace(whole, by_category=parts, categories=tuple(categories))
+
+
+def _check_lengths(n: int, **columns: np.ndarray | None) -> None:
+    for name, column in columns.items():
+        if column is not None and len(column) != n:
+            raise InvalidParameter(f"There are {n} first scores and {len(column)} {name}. Give one of each per pair.")
+
+
+def _scored(more: Scores, less: Scores, clusters: np.ndarray | None, *, level: float) -> PairScores:
+    """Describe the pairs of one category, or all of them."""
+    wins = more > less
+    n = len(wins)
+    return PairScores(
+        more=more.astype(np.float32),
+        less=less.astype(np.float32),
+        preference=float(wins.mean()) if n else math.nan,
+        interval=wilson(int(wins.sum()), n, level),
+        n=n,
+        ties=int((more == less).sum()),
+        cluster_interval=None if clusters is None else bootstrap(wins, np.mean, clusters=clusters, level=level),
+        level=level,
+    )
