@@ -18,7 +18,7 @@ _GAP = 28.0
 _ROW = 22.0
 _BARS = 560.0  # the bars of all panels together
 _NUMBER = 60.0  # room for a number beside a bar
-_CELLS = (8.0, 22.0)  # the least and the largest cell of panels beside each other
+_CELLS = (4.0, 22.0)  # the least and the largest cell of panels beside each other
 
 Drawn = tuple[list[Shape], float, float]  # shapes, and where they end on the right and at the bottom
 
