@@ -62,18 +62,18 @@ def click(page: Page, row: int, column: int, *, panel: int = 0) -> None:
     page.locator(f"{PANELS} canvas").nth(panel).click(position=place(page, row, column))  # type: ignore[arg-type]
 
 
-def colour(page: Page, row: int, column: int, *, panel: int) -> list[int]:
-    """Give the colour of a cell beside its middle, where no stroke runs."""
+def colour(page: Page, row: int, column: int, *, panel: int, down: float = 0.25) -> list[int]:
+    """Give the colour of a cell above its middle, where no stroke runs; `down` is how far, 0 to 1."""
     found: list[int] = page.evaluate(
-        """([row, column, number]) => {
+        """([row, column, number, down]) => {
             const canvas = view.pictures[number].canvas;
             const box = panelBox(view.layout, { row, column });
             const ratio = canvas.width / view.layout.picture.width;
-            const at = [(box.left + box.width * 0.5) * ratio, (box.top + box.height * 0.25) * ratio];
+            const at = [(box.left + box.width * 0.5) * ratio, (box.top + box.height * down) * ratio];
             const probe = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
             probe.drawImage(canvas, ...at.map(Math.floor), 1, 1, 0, 0, 1, 1);
             return Array.from(probe.getImageData(0, 0, 1, 1).data.slice(0, 3)); }""",
-        [row, column, panel],
+        [row, column, panel, down],
     )
     return found
 
@@ -114,6 +114,8 @@ def test_what_is_not_defined_is_said_and_struck(browser: Browser) -> None:
         expect(page.locator(".legend")).to_contain_text("only in one text")
         assert colour(page, 0, GAP, panel=1) == colour(page, GAP, 3, panel=2)
         assert colour(page, 0, GAP, panel=1) != colour(page, 0, GAP, panel=0)
+        assert colour(page, 0, GAP, panel=1) != colour(page, 0, GAP, panel=1, down=0.5)  # the stroke
+        assert colour(page, 0, GAP, panel=0) == colour(page, 0, GAP, panel=0, down=0.5)
     with opened(browser, panels_page(words_payload(gap=None))) as page:
         expect(page.locator(".legend")).not_to_contain_text("only in one text")
 
