@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from lmviz.errors import InvalidParameter, NotForThisModel, did_you_mean
-from lmviz.remote import RemoteModel
+from lmviz.remote import RemoteModel, only_predicts
 from lmviz.results import Check, Result
 
 if TYPE_CHECKING:
@@ -114,11 +114,6 @@ class Analysis(Generic[ParamsT, ResultT]):
 
     def _signature(self, model: "LoadedModel | RemoteModel", params: ParamsT) -> dict[str, Any]:
         return {"analysis": self.slug, "title": self.title, **provenance(model, asdict(params))}  # type: ignore[call-overload]
-
-
-def only_predicts(name: str) -> str:
-    """Say that a model on a server has no inside to look at."""
-    return f"{name} runs on a server and only predicts. Choose a model on this machine, such as smollm2-135m."
 
 
 def provenance(model: "LoadedModel | RemoteModel", parameters: Mapping[str, Any]) -> dict[str, Any]:

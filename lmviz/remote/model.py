@@ -94,6 +94,11 @@ class RemoteModel:
         return {**named, "served_model": self.model} if self.model else named
 
 
+def only_predicts(name: str) -> str:
+    """Say that a model on a server has no inside to look at."""
+    return f"{name} runs on a server and only predicts. Choose a model on this machine, such as smollm2-135m."
+
+
 def _check_url(url: str, name: str) -> None:
     """Refuse an address that is none, or that would carry a secret into what is shown; never repeats it.
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import streamlit as st
 
+from lmviz.errors import LmvizError, NotForThisModel
+from lmviz.remote import RemoteModel, is_remote, only_predicts, remote_model, settings
+from lmviz.remote.model import PREFIX
 from lmviz.ui import examples, frame, memory, selection
 
 _BADGE = "_badge_slot"
@@ -35,16 +38,25 @@ def _catalog() -> dict[str, Any]:
     return dict(CATALOG)
 
 
+def _servers() -> dict[str, str]:
+    """Give the models on servers that are configured, with what they are called here; no addresses."""
+    try:
+        return {f"{PREFIX}{name}": f"{name} (server)" for name in settings.names()}
+    except LmvizError as error:
+        frame.hint(str(error))
+        return {}
+
+
 def _model() -> None:
     chosen = selection.current().model
-    entries = _catalog()
-    names = [*entries, *([] if chosen in entries else [chosen])]
+    titles = {name: entry.title for name, entry in _catalog().items()} | _servers()
+    names = [*titles, *([] if chosen in titles else [chosen])]
     selection.keep_widget("model", chosen)
     st.selectbox(
         "Model",
         names,
         key="model",
-        format_func=lambda name: entries[name].title if name in entries else name,
+        format_func=lambda name: titles.get(name, name),
         on_change=_pick_model,
     )
     st.session_state[_BADGE] = st.container()
@@ -187,9 +199,12 @@ def model() -> Any:
     """Give the chosen model, loading it if need be, and show its self-check in the sidebar.
 
     Raises:
+        NotForThisModel: It is one on a server.
         LmvizError: There is no such model, or it cannot be had.
     """
     chosen = selection.current()
+    if is_remote(chosen.model):
+        raise NotForThisModel(only_predicts(chosen.model))
     if loaded() is None and selection.asked_by_link(chosen.model) and chosen.model not in _catalog():
         _ask(chosen.model)
     known = _catalog().get(chosen.model)
@@ -198,6 +213,23 @@ def model() -> Any:
     with st.session_state[_BADGE]:
         frame.badge(found.self_check)
     _target(found)
+    return found
+
+
+def server() -> RemoteModel | None:
+    """Give the chosen model when it is one on a server; a link can name one that is configured, never an address.
+
+    Raises:
+        LmvizError: No such server is configured, or its settings make no sense.
+    """
+    chosen = selection.current()
+    if not is_remote(chosen.model):
+        return None
+    found = remote_model(chosen.model)
+    if selection.asked_by_link(chosen.model):
+        st.info(f"This link wants to send its text to **{frame.plain(found.host)}**. Send it if you trust the link.")
+        st.button("Send it", on_click=selection.agree, type="primary")
+        st.stop()
     return found
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from lmviz.analyses import ANALYSES
 from lmviz.capture.tokens import single_token
 from lmviz.errors import LmvizError
+from lmviz.remote import RemoteModel
 from lmviz.results import Check, LabelProbabilities, Result, TokenDistributions, TokenTable
 from lmviz.ui import memory, selection
 from lmviz.ui.selection import Selection
@@ -34,7 +35,8 @@ def ask(model: Any, slug: str, **given: Any) -> Answer:
         LmvizError: The model or the text does not allow it.
     """
     chosen = selection.current()
-    key = ("ask", slug, chosen.model, chosen.dtype, chosen.device, repr(sorted(given.items())))
+    name = repr(model) if isinstance(model, RemoteModel) else chosen.model  # the settings of a server may change
+    key = ("ask", slug, name, chosen.dtype, chosen.device, repr(sorted(given.items())))
     return memory.result(key, lambda: _ask(model, slug, given))
 
 

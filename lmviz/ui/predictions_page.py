@@ -13,6 +13,7 @@ from lmviz.ui import (
     frame,
     predictions,
     predictions_labels,
+    predictions_remote,
     predictions_tokens,
     predictions_writing,
     selection,
@@ -37,6 +38,11 @@ def page() -> None:
     frame.title("What does the model predict?")
     selection.write_link()
     with frame.errors_shown():
+        server = controls.server()
+        if server is not None:
+            _original_line()
+            _follow(predictions_remote.section(server), mask_token=None)
+            return
         model = controls.model()
         found = abilities(model)
         task = _task(found)
@@ -45,7 +51,7 @@ def page() -> None:
             return
         _original_line()
         event = SECTIONS[task](model)
-        _follow(model, event)
+        _follow(event, mask_token=model.tokenizer.mask_token)
         _card(model)
         _cannot(found)
 
@@ -122,7 +128,7 @@ def _original_line() -> None:
         st.button("Keep", key="keep_edit", on_click=predictions.forget_original, type="tertiary")
 
 
-def _follow(model: Any, event: tuple[StripEvent, Any] | None) -> None:
+def _follow(event: tuple[StripEvent, Any] | None, *, mask_token: str | None) -> None:
     """Do what a click in the strip of tokens asks for, once."""
     if event is None or event[0].number == st.session_state.get(_HANDLED):
         return
@@ -131,7 +137,7 @@ def _follow(model: Any, event: tuple[StripEvent, Any] | None) -> None:
     if what.action == "select":
         selection.change(position=what.position)
     else:
-        segment, text = edits.edited(table, what, mask_token=model.tokenizer.mask_token)
+        segment, text = edits.edited(table, what, mask_token=mask_token)
         predictions.change_text(segment, text)
     selection.write_link()
     st.rerun()

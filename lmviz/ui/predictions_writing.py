@@ -10,6 +10,7 @@ import streamlit as st
 from lmviz.analyses import ANALYSES
 from lmviz.analyses.predictions import generate as writing
 from lmviz.components.tokens import StripLook, StripToken, token_strip
+from lmviz.remote import RemoteModel
 from lmviz.results import ContinuationTree
 from lmviz.ui import frame, memory, selection
 from lmviz.ui.predicting import Clicked, below, facts, figure, named
@@ -23,20 +24,20 @@ WAYS = {"greedy": "Most probable", "sample": "Draw", "beams": "Beams"}
 
 def generate(model: Any) -> Clicked:
     """Continue the text."""
-    params = _asked()
+    params = _asked(model)
     kept = _kept()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Write", key="write", on_click=_ask_for, args=(_NEW,), type="primary", help="Same seed, same text.")
-        can_go_on = kept is not None and _goes_on(kept[0], kept[1])
+        can_go_on = kept is not None and _goes_on(kept[0], kept[1]) and not _is_chat(model)
         end = kept[1] if kept is not None else _NEW
         st.button("Go on", key="go_on", on_click=_ask_for, args=(end,), disabled=not can_go_on, help="From the end.")
         st.button("Stop", key="stop", help="Keeps what is written so far.")  # any click ends the run that writes
     place = st.empty()
     asked = st.session_state.pop(_ASKED, None)
     if asked == _NEW:
-        _grow(writing.stream(model, params), place)
+        _grow(writing.stream(model, params), place, is_reply=_is_chat(model))
     elif asked is not None and kept is not None:
-        _grow(writing.stream_from(model, kept[0], node=asked, params=params), place)
+        _grow(writing.stream_from(model, kept[0], node=asked, params=params), place, is_reply=_is_chat(model))
     kept = _kept()
     if kept is None:
         place.caption("Press Write: the text is continued here, token by token.")
@@ -50,12 +51,17 @@ def _ask_for(node: int) -> None:
     st.session_state[_ASKED] = node
 
 
-def _asked() -> writing.Params:
+def _is_chat(model: Any) -> bool:
+    return isinstance(model, RemoteModel) and model.is_chat
+
+
+def _asked(model: Any) -> writing.Params:
     """Ask how the text is continued."""
+    ways = [way for way in WAYS if way != "beams" or not isinstance(model, RemoteModel)]
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     with row:
         way = st.segmented_control(
-            "Each token", list(WAYS), default="greedy", key="way", format_func=WAYS.__getitem__, required=True
+            "Each token", ways, default="greedy", key="way", format_func=WAYS.__getitem__, required=True
         )
         n_new = st.number_input("New tokens", 1, 500, 30, key="n_new", width=110)
         n_branches = st.number_input(
@@ -98,15 +104,19 @@ def _goes_on(tree: ContinuationTree, tip: int) -> bool:
     return not (tree.stop_reason == "end" and tree.chosen and tip == tree.chosen[-1])
 
 
-def _grow(trees: Iterator[ContinuationTree], place: Any) -> None:
+def _grow(trees: Iterator[ContinuationTree], place: Any, *, is_reply: bool) -> None:
     """Draw the text as it grows; what is there is kept after each token, so that a click on Stop loses nothing."""
     clock = memory.Clock()
     for tree in trees:
         if tree.chosen:
             _keep(tree, tree.chosen[-1], clock.seconds)
-        place.markdown(
-            f"{frame.plain(selection.current().text, longest=2000)} **{frame.plain(tree.text, longest=4000)}** ▌"
-        )
+        place.markdown(f"{_read(tree.text, is_reply=is_reply)} ▌")
+
+
+def _read(written: str, *, is_reply: bool) -> str:
+    """Write the text, and in bold what was written after it, or what was replied to it."""
+    gap = "\n\n" if is_reply else " "
+    return f"{frame.plain(selection.current().text, longest=2000)}{gap}**{frame.plain(written, longest=4000)}**"
 
 
 def _show(model: Any, tree: ContinuationTree, *, tip: int, place: Any) -> None:
@@ -114,13 +124,16 @@ def _show(model: Any, tree: ContinuationTree, *, tip: int, place: Any) -> None:
     path = tree.path(tip)
     shown = "".join(tree.tokens[node] for node in path)
     log_p = float(np.log(tree.probability[list(path)].astype(np.float64)).sum())
-    place.markdown(f"{frame.plain(selection.current().text, longest=2000)} **{frame.plain(shown, longest=4000)}**")
+    place.markdown(_read(shown, is_reply=_is_chat(model)))
     event = token_strip(_tokens(model, tree, path), key="continuation", selected=_selected(path), look=_LOOK)
     result = Answer(tree, ANALYSES["generate"].check(tree), _kept()[2])  # type: ignore[index]
-    facts(result, f"{len(path)} tokens", f"log-probability {figure(log_p)} nats", _ENDS.get(tree.stop_reason, ""))
+    said = "log-probability unknown" if np.isnan(log_p) else f"log-probability {figure(log_p)} nats"
+    facts(result, f"{len(path)} tokens", said, _ENDS.get(tree.stop_reason, ""))
+    if tree.note:
+        frame.hint(tree.note)
     if event is not None:
         st.session_state["continuation_position"] = event.position
-    _alternatives(tree, path)
+    _alternatives(model, tree, path)
     below(result, name="continuations")
 
 
@@ -136,39 +149,60 @@ def _selected(path: tuple[int, ...]) -> int | None:
 
 
 def _tokens(model: Any, tree: ContinuationTree, path: tuple[int, ...]) -> tuple[StripToken, ...]:
-    raw = model.tokenizer.convert_ids_to_tokens([int(tree.token_ids[node]) for node in path])
-    special = set(model.tokenizer.all_special_ids)
+    raw, special = _vocabulary(model, tree, path)
     return tuple(
         StripToken(
             text=tree.tokens[node],
-            raw=str(name),
+            raw=name,
             id=int(tree.token_ids[node]),
             special=int(tree.token_ids[node]) in special,
             segment=0,
             word=place,
-            value=-float(np.log(max(float(tree.probability[node]), 1e-45))),
-            note=f"probability {figure(float(tree.probability[node]))}, rank {int(tree.rank[node]) + 1}",
+            value=_surprisal(float(tree.probability[node])),
+            note=_chance(tree, node),
         )
         for place, (node, name) in enumerate(zip(path, raw, strict=True))
     )
 
 
-def _alternatives(tree: ContinuationTree, path: tuple[int, ...]) -> None:
+def _vocabulary(model: Any, tree: ContinuationTree, path: tuple[int, ...]) -> tuple[list[str], set[int]]:
+    """Give the tokens as the vocabulary spells them, and the special ids; of a server, the tokens as they came."""
+    if isinstance(model, RemoteModel):
+        return [tree.tokens[node] for node in path], set()
+    raw = model.tokenizer.convert_ids_to_tokens([int(tree.token_ids[node]) for node in path])
+    return [str(name) for name in raw], set(model.tokenizer.all_special_ids)
+
+
+def _surprisal(probability: float) -> float | None:
+    return None if np.isnan(probability) else -float(np.log(max(probability, 1e-45)))
+
+
+def _chance(tree: ContinuationTree, node: int) -> str:
+    probability = float(tree.probability[node])
+    if np.isnan(probability):
+        return "probability unknown"
+    return f"probability {figure(probability)}, rank {int(tree.rank[node]) + 1}"
+
+
+def _alternatives(model: Any, tree: ContinuationTree, path: tuple[int, ...]) -> None:
     """List what might have stood at the clicked place; a button goes on from there."""
     position = _selected(path)
     if position is None:
         st.caption("Click a token above to see what else might have stood there, and to go on from that.")
         return
     here = path[position]
+    if np.isnan(tree.probability[here]):
+        st.caption("The server gives no number for this character, and none for what might have stood there.")
+        return
     siblings = sorted(np.flatnonzero(tree.parent == tree.parent[here]), key=lambda node: -tree.probability[node])
-    st.caption(
-        f"Instead of “{frame.plain(named(tree.tokens[here]))}”; entropy {figure(float(tree.entropy[here]))} nats"
-    )
+    at_least = "at least " if isinstance(model, RemoteModel) else ""
+    entropy = f"entropy {at_least}{figure(float(tree.entropy[here]))} nats"
+    st.caption(f"Instead of “{frame.plain(named(tree.tokens[here]))}”; {entropy}")
     for node in map(int, siblings):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.progress(float(tree.probability[node]), text=_named(tree, node, is_here=node == here), width=360)
             has_more = bool((tree.parent == node).any())
-            if node != here:
+            if node != here and (has_more or not _is_chat(model)):
                 label = "Show" if has_more else "Go on from here"
                 st.button(label, key=f"branch_{node}", on_click=_branch, args=(node, has_more), type="tertiary")
 
