@@ -1,6 +1,8 @@
 """How unexpected is each token to a model on a server? Only servers that repeat the prompt with its numbers tell."""
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -10,10 +12,12 @@ from lmviz.capture.words import word_numbers
 from lmviz.errors import InvalidParameter, NotForThisModel, RemoteRefused
 from lmviz.remote import client
 from lmviz.remote.model import Progress, RemoteModel, ignore
-from lmviz.remote.next_token import signed
-from lmviz.remote.wire import Answer, Piece
+from lmviz.remote.next_token import no_log_probabilities, signed
+from lmviz.remote.wire import Answer, Piece, Told
 from lmviz.results import TokenScores, TokenTable
 
+_SENTENCE = "The cat sat on the mat"
+_ALIKE = 0.5  # nats; the same distribution differs by far less, another one by far more
 _NO_SUCH_FIELD = (400, 422, 501)  # what servers answer to `echo` when they know it and cannot do it
 
 
@@ -56,11 +60,14 @@ def surprisal(model: RemoteModel, params: Asked, *, on_progress: Progress = igno
     if params.target_text is not None or params.within_word != "l2r":
         raise InvalidParameter("A model on a server reads one text from left to right. Give nothing but text.")
     check_text(params.text, "The text")
-    if model.is_chat:
-        raise _cannot(model, "the chat protocol tells the numbers of replies alone")
     on_progress(0.0, f"Waiting for {model.host}")
+    reason = _lacking(model)
+    if reason:
+        raise _cannot(model, reason)
     answer = _echoed(model, params.text)
-    pieces = _of_prompt(answer)
+    pieces = [place.piece for place in _of_prompt(answer)]
+    if not pieces:
+        raise no_log_probabilities(model)
     table = _table(params.text, pieces)
     scores = -np.array([piece.log_probability for piece in pieces], dtype=np.float32)
     has_first = bool(np.isnan(scores[0]))
@@ -77,31 +84,46 @@ def surprisal(model: RemoteModel, params: Asked, *, on_progress: Progress = igno
 
 
 def can_score(model: RemoteModel) -> bool:
-    """Say whether a server tells the numbers of a prompt, by asking it about two letters.
+    """Say whether a server tells the numbers of a prompt; it is asked once, about a sentence of ours.
 
     Raises:
         RemoteUnavailable: The server cannot be reached, is too slow, or is in trouble.
         RemoteRefused: It turns every request down.
     """
+    return not _lacking(model)
+
+
+@lru_cache(maxsize=64)
+def _lacking(model: RemoteModel) -> str:
+    """Say why a server cannot score a text; empty where it can.
+
+    Some servers repeat the prompt but put under each token what they expect after it, so what is told of the last
+    token of the sentence is compared with what the server expects after the others.
+    """
     if model.is_chat:
-        return False
+        return "the chat protocol tells the numbers of replies alone"
     try:
-        _echoed(model, "a b")
-    except NotForThisModel:
-        return False
-    return True
+        answer = _echoed(model, _SENTENCE)
+    except RemoteRefused as error:
+        if error.status in _NO_SUCH_FIELD:
+            return f"it answers {error.status} to echo"
+        raise
+    if not answer.text.startswith(_SENTENCE) or len(answer.places) < 2:
+        return "it does not repeat the prompt"
+    told = _of_prompt(answer)
+    start = _table(_SENTENCE, [place.piece for place in told]).spans[-1][0]
+    alone = client.ask(model, _SENTENCE[:start], n_new=1, n_best=_n_best(model), temperature=0)
+    expected = {piece.key: piece.log_probability for piece in (alone.places[0].best if alone.places else ())}
+    far = [abs(expected.get(piece.key, math.inf) - piece.log_probability) > _ALIKE for piece in told[-1].best[:1]]
+    return "it puts its numbers under the wrong tokens" if any(far) else ""
+
+
+def _n_best(model: RemoteModel) -> int:
+    return min(5, model.candidates)
 
 
 def _echoed(model: RemoteModel, text: str) -> Answer:
-    try:
-        answer = client.ask(model, text, n_new=1, n_best=1, echo=True, temperature=0)
-    except RemoteRefused as error:
-        if error.status in _NO_SUCH_FIELD:
-            raise _cannot(model, f"it answers {error.status} to echo") from None
-        raise
-    if not answer.text.startswith(text) or len(answer.places) < 2:
-        raise _cannot(model, "it does not repeat the prompt")
-    return answer
+    return client.ask(model, text, n_new=1, n_best=_n_best(model), echo=True, temperature=0)
 
 
 def _cannot(model: RemoteModel, reason: str) -> NotForThisModel:
@@ -111,11 +133,11 @@ def _cannot(model: RemoteModel, reason: str) -> NotForThisModel:
     )
 
 
-def _of_prompt(answer: Answer) -> tuple[Piece, ...]:
+def _of_prompt(answer: Answer) -> tuple[Told, ...]:
     """Give the tokens of the prompt, without the one that was written."""
     n_written = 1 if answer.finish == "length" else 0
     n_prompt = answer.n_prompt or len(answer.places) - n_written
-    return tuple(place.piece for place in answer.places[:n_prompt])
+    return answer.places[:n_prompt]
 
 
 def _table(text: str, pieces: Sequence[Piece]) -> TokenTable:

@@ -98,7 +98,9 @@ def _spelt(token: str, number: float | None) -> Piece:
     if match is not None:
         content = bytes(int(byte, 16) for byte in match[1].split("\\x")[1:])
         return Piece(content, readable(content), _number(number))
-    return Piece(None if "\ufffd" in token else token.encode(), token, _number(number))
+    if not token or "\ufffd" in token:
+        return Piece(None, "\ufffd", _number(number))
+    return Piece(token.encode(), token, _number(number))
 
 
 def _entry(entry: Mapping[str, Any]) -> Told:

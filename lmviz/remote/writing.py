@@ -145,10 +145,9 @@ class Writing:
         """Put a token behind the path, and what might have stood there beside it."""
         parent = self._path[-1] if self._path else -1
         entropy = wire.least_entropy(place.best)
-        ranked = list(enumerate(place.best))
-        own = next(((rank, piece) for rank, piece in ranked if piece.key == place.piece.key), None)
-        others = [item for item in ranked if item[1].key != place.piece.key][: self.params.n_branches - 1]
-        for rank, piece in (own or (len(ranked), place.piece), *others):
+        own_rank = sum(piece.log_probability > place.piece.log_probability for piece in place.best)
+        others = [item for item in enumerate(place.best) if item[1].key != place.piece.key]
+        for rank, piece in ((own_rank, place.piece), *others[: self.params.n_branches - 1]):
             known = self._children.setdefault((parent, piece.key), len(self._nodes))
             if known == len(self._nodes):
                 self._nodes.append(_Node(parent, len(self._path), piece, rank, entropy))
