@@ -32,7 +32,7 @@ def coverage(sizes: list[int], *, is_by_cluster: bool, between: float = 1.0) -> 
     hits = 0
     mean = np.mean if len(set(sizes)) == 1 else quick_mean
     for seed in range(1000):
-        values, codes = clustered(seed, sizes, between=between)
+        values, codes = clustered(seed + 10_000, sizes, between=between)
         clusters = codes if is_by_cluster else None
         low, high = bootstrap(values, mean, clusters=clusters, n_resamples=300, seed=seed + 5000)
         hits += low <= TRUTH <= high
