@@ -34,8 +34,8 @@ def bootstrap(
     tails of Φ(−√(u / (u − 1)) · t) with Student's t at u − 1 degrees of freedom for u units; of units of different
     sizes s, u is their effective number (Σ s)² / Σ s² (Kish, 1965). The plain percentile interval is too narrow by
     √((u − 1) / u) and by taking the normal for Student's quantile, so that with ten clusters a 95 per cent interval
-    covers about 90 per cent; from a hundred units on the two differ by less than two per cent. BCa intervals correct for
-    skew but not for this.
+    covers about 90 per cent; from a hundred units on the two differ by less than two per cent. BCa intervals correct
+    for skew but not for this.
 
     Args:
         values: One item per entry of the first axis.

@@ -75,7 +75,7 @@ def test_stereoset_of_nothing_and_of_broken_input() -> None:
     assert math.isnan(stereoset.official_scores([], [], [], []).icat)
     with pytest.raises(InvalidParameter, match="three scores"):
         stereoset.official_scores([1, 2], [1], [1, 2], ["a", "b"])
-    with pytest.raises(InvalidParameter, match="2 values and 1 clusters"):
+    with pytest.raises(InvalidParameter, match="2 examples and 1 terms"):
         stereoset.official_scores([1, 2], [1, 2], [1, 2], ["a"])
     with pytest.raises(InvalidParameter, match="not finite"):
         stereoset.official_scores([math.nan], [1], [1], ["a"])

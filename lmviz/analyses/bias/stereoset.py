@@ -47,7 +47,10 @@ def official_scores(
     Raises:
         InvalidParameter: Scores that are not finite, or not three scores and a term per example.
     """
-    return _averaged(_outcomes(stereotype, antistereotype, unrelated), np.asarray(terms, dtype=str))
+    outcomes = _outcomes(stereotype, antistereotype, unrelated)
+    if len(terms) != len(outcomes):
+        raise InvalidParameter(f"There are {len(outcomes)} examples and {len(terms)} terms. Give one term per example.")
+    return _averaged(outcomes, np.asarray(terms, dtype=str))
 
 
 def micro_scores(stereotype: ArrayLike, antistereotype: ArrayLike, unrelated: ArrayLike) -> StereoSetScores:
