@@ -63,7 +63,7 @@ def _hook_block(block: nn.Module, part: str, stack: Stack) -> None:
     if stack.cross is not None:
         _on_output(anatomy.at(block, stack.cross), "cross", "attn_out")
     if stack.mid is not None:
-        on_mid = _on_output if stack.norm == "post" else _on_input
+        on_mid = _on_output if stack.norm == "post" else _on_shared_input
         on_mid(anatomy.at(block, stack.mid), part, "resid_mid")
 
 
@@ -100,6 +100,24 @@ def _on_input(module: nn.Module | None, part: str, place: str) -> None:
         if visited is first:
             return None
         return ((visited, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": visited})
+
+    module.register_forward_pre_hook(hook, with_kwargs=True)
+
+
+def _on_shared_input(module: nn.Module | None, part: str, place: str) -> None:
+    """Hook the input of a norm inside a block; the block adds this very tensor again, so it is changed in place."""
+    if module is None:
+        raise RuntimeError(f"the anatomy table names a module for {place} that is not there")
+
+    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        request = current.get()
+        layer = None if request is None else request.enter(part, place)
+        if request is None or layer is None:
+            return
+        first: Tensor = args[0] if args else kwargs["hidden_states"]
+        visited = request.visit(place, layer, first)
+        if visited is not first:
+            first.copy_(visited)
 
     module.register_forward_pre_hook(hook, with_kwargs=True)
 
