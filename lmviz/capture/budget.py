@@ -195,6 +195,7 @@ def _place_bytes(place: str, size: Size, extent: tuple[int, int]) -> int:
         "pattern": size.n_heads * n_queries * n_keys,
         "added": size.n_heads * n_queries * n_keys,
         "query": size.n_heads * n_queries * size.head_dim,
+        "attended_value": size.n_heads * n_queries * size.head_dim,
         "key": size.n_heads * n_keys * size.head_dim,
         "moved_norm": size.n_heads * n_keys,
     }

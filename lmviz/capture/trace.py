@@ -19,7 +19,7 @@ from lmviz.models.context import ATTENTION_PLACES, PLACES, STREAM_PLACES, Reques
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import TokenTable
 
-_INTERFACE_ONLY = frozenset({"query", "key", "added"})
+_INTERFACE_ONLY = frozenset({"query", "key", "added", "attended_value"})
 _LONGEST_GENERATED = 40  # tokens of decoder input when the decoder's text is not given
 
 
@@ -28,8 +28,9 @@ class Trace:
     """What one pass left behind; every array has the layer first, in the order of `layers`.
 
     pattern, added: (layer, head, query, key) · query, key: (layer, head, position, dimension), rotated where the
-    model rotates and repeated to the query heads · moved_norm: (layer, head, key) · resid_pre, resid_mid, resid_post,
-    attn_out, mlp_out: (layer, position, width) · logits: (position, vocabulary).
+    model rotates and repeated to the query heads · moved_norm: (layer, head, key) · attended_value: (layer, head,
+    position, dimension), what a head has gathered, before W_O · resid_pre, resid_mid, resid_post, attn_out, mlp_out:
+    (layer, position, width) · logits: (position, vocabulary).
     """
 
     part: str
@@ -44,6 +45,15 @@ class Trace:
 
     def __getitem__(self, place: str) -> np.ndarray:
         return self.arrays[place]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What the model reads for one input: the forward pass's inputs, and the tokens of queries and keys of a part."""
+
+    inputs: dict[str, Tensor]
+    table: TokenTable
+    key_table: TokenTable
 
 
 class _Arrays:
@@ -93,34 +103,44 @@ def trace(
         OverBudget: It would take more memory than a single job may.
     """
     chosen = model.part_named(part)
-    wanted = _checked_places(model, frozenset(places), chosen)
-    rows = _chosen_layers(model, chosen, layers)
-    inputs, key_table = encoding.inputs(), encoding.table
-    table = key_table
-    if model.kind == "encoder-decoder" and (chosen != "encoder" or logits):
-        decoder_ids = decoder_input(model, encoding, text=decoder_text)
-        inputs["decoder_input_ids"] = decoder_ids
-        if chosen != "encoder":
-            table = _decoder_table(model, decoder_ids, decoder_text)
-            key_table = table if chosen == "decoder" else key_table
-    budget.check(model, len(table), places=wanted, part=chosen, logits=logits, n_keys=len(key_table))
+    wanted = checked_places(model, frozenset(places), part=chosen)
+    rows = chosen_layers(model, chosen, layers=layers)
+    has_decoder = chosen != "encoder" or logits
+    own = reading(model, encoding, part=chosen, has_decoder=has_decoder, decoder_text=decoder_text)
+    n_tokens, n_keys = len(own.table), len(own.key_table)
+    budget.check(model, n_tokens, places=wanted, part=chosen, logits=logits, n_keys=n_keys)
     shelf = _Arrays(rows)
     request = Request(part=chosen, places=wanted, keeper=shelf, layers=frozenset(rows))
     with torch.no_grad(), asking(request):
-        output = _forward(model, inputs, chosen, logits=logits, wanted=wanted)
-    _keep_returned_attentions(model, output, request, (len(table), len(key_table)))
+        output = forward(model, own.inputs, part=chosen, logits=logits, places=wanted)
+    _keep_returned_attentions(model, output, request, (n_tokens, n_keys))
     first = head_logits(output) if logits else None
     return Trace(
         part=chosen,
         layers=rows,
-        table=table,
-        key_table=key_table,
+        table=own.table,
+        key_table=own.key_table,
         arrays=shelf.arrays,
         scales=np.array([request.scales.get(layer, np.nan) for layer in rows], dtype=np.float32),
         softcap=request.softcap,
         has_sinks=request.has_sinks,
         logits=None if first is None else first[0].float().cpu().numpy(),
     )
+
+
+def reading(
+    model: LoadedModel, encoding: Encoding, *, part: str, has_decoder: bool, decoder_text: str | None
+) -> Reading:
+    """Put together what the model reads; `has_decoder` says whether the decoder of an encoder-decoder runs."""
+    inputs, table = encoding.inputs(), encoding.table
+    if model.kind != "encoder-decoder" or not has_decoder:
+        return Reading(inputs, table, table)
+    ids = decoder_input(model, encoding, text=decoder_text)
+    inputs["decoder_input_ids"] = ids
+    if part == "encoder":
+        return Reading(inputs, table, table)
+    own = _decoder_table(model, ids, decoder_text)
+    return Reading(inputs, own, own if part == "decoder" else table)
 
 
 def head_logits(output: Any) -> torch.Tensor:
@@ -130,7 +150,13 @@ def head_logits(output: Any) -> torch.Tensor:
     return value
 
 
-def _checked_places(model: LoadedModel, places: frozenset[str], part: str) -> frozenset[str]:
+def checked_places(model: LoadedModel, places: frozenset[str], *, part: str) -> frozenset[str]:
+    """Give the places back if this part of the model has them.
+
+    Raises:
+        InvalidParameter: There is no such place.
+        NotForThisModel: The model does not show it.
+    """
     unknown = places - PLACES
     if unknown:
         raise InvalidParameter(f"No place named {sorted(unknown)[0]!r}. There are: {', '.join(sorted(PLACES))}.")
@@ -147,7 +173,12 @@ def _checked_places(model: LoadedModel, places: frozenset[str], part: str) -> fr
     return places
 
 
-def _chosen_layers(model: LoadedModel, part: str, layers: Iterable[int] | None) -> tuple[int, ...]:
+def chosen_layers(model: LoadedModel, part: str, *, layers: Iterable[int] | None) -> tuple[int, ...]:
+    """Give the layers in order, or all there are.
+
+    Raises:
+        InvalidParameter: There is no such layer.
+    """
     n_layers = model.layers_of(part)
     chosen = tuple(range(n_layers)) if layers is None else tuple(sorted(set(layers)))
     wrong = [layer for layer in chosen if not 0 <= layer < n_layers]
@@ -156,7 +187,7 @@ def _chosen_layers(model: LoadedModel, part: str, layers: Iterable[int] | None) 
     return chosen
 
 
-def _forward(model: LoadedModel, inputs: dict[str, Tensor], part: str, *, logits: bool, wanted: frozenset[str]) -> Any:
+def forward(model: LoadedModel, inputs: dict[str, Tensor], *, part: str, logits: bool, places: frozenset[str]) -> Any:
     """Run as little of the model as the question needs: no head without logits, no decoder for the encoder alone."""
     kwargs: dict[str, Any] = {}
     runner = model.hf_model if logits else anatomy.base_of(model.hf_model)
@@ -164,7 +195,7 @@ def _forward(model: LoadedModel, inputs: dict[str, Tensor], part: str, *, logits
         runner = model.hf_model.get_encoder()
     if _accepts(type(runner), "use_cache"):
         kwargs["use_cache"] = False
-    if wanted & ATTENTION_PLACES and needs_returned_attentions(model):
+    if places & ATTENTION_PLACES and needs_returned_attentions(model):
         kwargs["output_attentions"] = True
     known = {name: value for name, value in inputs.items() if _accepts(type(runner), name)}
     return runner(**known, **kwargs)
