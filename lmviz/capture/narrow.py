@@ -41,7 +41,9 @@ class _Narrowed(nn.Module):
         return output
 
 
-def asked_logits(model: LoadedModel, inputs: dict[str, Tensor], *, places: Places) -> Tensor:
+def asked_logits(
+    model: LoadedModel, inputs: dict[str, Tensor], *, places: Places, has_whole_stream: bool = False
+) -> Tensor:
     """Run a batch and give the scores over the vocabulary at some positions.
 
     A language-model head reads each position by itself, and so does the last block once it has attended, so both need
@@ -53,11 +55,12 @@ def asked_logits(model: LoadedModel, inputs: dict[str, Tensor], *, places: Place
         model: A model with a language-model head.
         inputs: Of the forward pass; `input_ids` is (batch, position).
         places: Which positions of which sequences.
+        has_whole_stream: Whether every position has to pass through every block, as where something is replaced.
 
     Returns:
         (row, vocabulary), one row for each place.
     """
-    path = cut(model)
+    path = cut(model, has_whole_stream=has_whole_stream)
     with torch.no_grad():
         narrow = None if path is None else _narrow(model.hf_model, path, (inputs, places))
         return _everywhere(model.hf_model, inputs, places) if narrow is None else narrow
@@ -70,18 +73,26 @@ def accepted(hf_model: Any, inputs: dict[str, Tensor]) -> dict[str, Any]:
     return {**known, "use_cache": False} if "use_cache" in takes else known
 
 
-_cuts: WeakKeyDictionary[nn.Module, str | None] = WeakKeyDictionary()
+_cuts: WeakKeyDictionary[nn.Module, dict[bool, str | None]] = WeakKeyDictionary()
 
 
-def cut(model: LoadedModel) -> str | None:
+def cut(model: LoadedModel, *, has_whole_stream: bool = False) -> str | None:
     """Give the path of the module after which a few rows are enough; None where there is none.
 
-    It is the latest such module that gives what the whole model gives, tried once for each model on a few tokens.
+    It is the latest such module that gives what the whole model gives, or with `has_whole_stream` the latest after the
+    blocks, tried once for each model on a few tokens.
     """
-    if model.hf_model not in _cuts:
+    known = _cuts.setdefault(model.hf_model, {})
+    if has_whole_stream not in known:
+        paths = _after_blocks(model) if has_whole_stream else _paths(model)
         with torch.no_grad():
-            _cuts[model.hf_model] = next((path for path in _paths(model) if _agrees(model, path)), None)
-    return _cuts[model.hf_model]
+            known[has_whole_stream] = next((path for path in paths if _agrees(model, path)), None)
+    return known[has_whole_stream]
+
+
+def _after_blocks(model: LoadedModel) -> tuple[str, ...]:
+    prefix = model.hf_model.base_model_prefix
+    return prefix, f"{prefix}.decoder"
 
 
 def _paths(model: LoadedModel) -> Iterator[str]:
@@ -92,8 +103,7 @@ def _paths(model: LoadedModel) -> Iterator[str]:
         n_blocks = len(anatomy.blocks(model.hf_model, stack))
         if n_blocks == model.n_layers:  # a block that is used twice is no last one
             yield f"{prefix}.{stack.blocks}.{n_blocks - 1}.{stack.mid}"
-    yield prefix
-    yield f"{prefix}.decoder"
+    yield from _after_blocks(model)
 
 
 def _agrees(model: LoadedModel, path: str) -> bool:
