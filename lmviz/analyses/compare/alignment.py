@@ -26,6 +26,7 @@ class _Unit:
     a: tuple[int, ...]
     b: tuple[int, ...]
     special: bool = False
+    is_replaced: bool = False  # A has a word here and B another one in its place
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def align(a: TokenTable, b: TokenTable, *, masks: tuple[str | None, str | None] 
     """Find the units that two inputs have in common, and those that only one of them has.
 
     One text: the words are those of the text. Two texts: equal words, whatever their case, are paired in order by
-    difflib (Ratcliff & Metzener, 1988); words without a partner stay alone. Where both sides cut what they share into
+    difflib (Ratcliff & Metzener, 1988); between them, as many words here as there are taken for replaced, one by one
+    ("nurse/mechanic"), and other words stay alone. Where both sides cut what they share into
     the same tokens, the units are tokens, else words. A special token that the tokenizer put there is a unit of its
     own and goes with the other side's in the same place: before the text, between its two parts, or after it; where
     one side has more of them there, they are taken together. Align(b, a) is the mirror of align(a, b).
@@ -134,19 +136,28 @@ def _segment(a: _Words, b: _Words) -> list[_Unit]:
     unit_of = [0, *accumulate(not glued for glued in is_glued)]
     n_units = unit_of[len(steps) - 1] + 1 if steps else 0
     left, right = (_grouped(words, place, unit_of) for words, place in zip((a, b), places, strict=True))
-    texts = _texts((a, b), steps, unit_of)
+    replaced = frozenset(unit for step, unit in zip(steps, unit_of, strict=False) if _is_replaced((a, b), step))
+    texts = _texts((a, b), steps, unit_of, replaced)
     numbers = (*range(n_units), -1)  # -1: of a tokenizer that says of no token where it stands
-    units = [_Unit(texts.get(n, ""), tuple(left.get(n, ())), tuple(right.get(n, ()))) for n in numbers]
+    units = [
+        _Unit(texts.get(n, ""), tuple(left.get(n, ())), tuple(right.get(n, ())), is_replaced=n in replaced)
+        for n in numbers
+    ]
     return [unit for unit in units if unit.a or unit.b]
 
 
 def _steps(a: Sequence[str], b: Sequence[str]) -> list[Step]:
-    """Pair equal words in order; what difflib finds depends on which comes first, so one order serves for both."""
+    """Pair equal words in order, and replaced ones between them; one order of the texts serves for both.
+
+    What difflib finds depends on which comes first. Texts without an equal word are not taken for each other's.
+    """
     if tuple(b) < tuple(a):
         return [(left, right) for right, left in _steps(b, a)]
     steps: list[Step] = []
-    for tag, i, i_end, j, j_end in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if tag == "equal":
+    found = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    has_equal = any(tag == "equal" for tag, *_ in found)
+    for tag, i, i_end, j, j_end in found:
+        if tag == "equal" or (tag == "replace" and has_equal and i_end - i == j_end - j):
             steps += zip(range(i, i_end), range(j, j_end), strict=True)
         else:
             steps += [(word, None) for word in range(i, i_end)]
@@ -175,18 +186,26 @@ def _grouped(words: _Words, place: dict[int, tuple[int, int]], unit_of: Sequence
     return grouped
 
 
-def _texts(sides: tuple[_Words, _Words], steps: Sequence[Step], unit_of: Sequence[int]) -> dict[int, str]:
-    """Give the characters of each unit as A has them, or B where A has none."""
-    texts: dict[int, str] = {}
-    for side in (1, 0):
+def _texts(
+    sides: tuple[_Words, _Words], steps: Sequence[Step], unit_of: Sequence[int], replaced: frozenset[int]
+) -> dict[int, str]:
+    """Give the characters of each unit as A has them, or B where A has none; both where B has replaced them."""
+    sides_texts: list[dict[int, str]] = []
+    for side in (0, 1):
         own: dict[int, list[int]] = {}
         for step, unit in zip(steps, unit_of, strict=False):
             word = step[side]
             if word is not None:
                 own.setdefault(unit, []).append(word)
         extents = sides[side].extents
-        texts |= {unit: sides[side].text[extents[n[0]][0] : extents[n[-1]][1]] for unit, n in own.items()}
-    return texts
+        sides_texts.append({unit: sides[side].text[extents[n[0]][0] : extents[n[-1]][1]] for unit, n in own.items()})
+    left, right = sides_texts
+    return {**right, **{unit: f"{text}/{right[unit]}" if unit in replaced else text for unit, text in left.items()}}
+
+
+def _is_replaced(sides: tuple[_Words, _Words], step: Step) -> bool:
+    a, b = step
+    return a is not None and b is not None and sides[0].keys[a] != sides[1].keys[b]
 
 
 def _is_cut_alike(unit: _Unit, a: TokenTable, b: TokenTable) -> bool:
@@ -197,6 +216,11 @@ def _is_cut_alike(unit: _Unit, a: TokenTable, b: TokenTable) -> bool:
 
 def _tokens_of(unit: _Unit, a: TokenTable, b: TokenTable) -> Iterable[_Unit]:
     """Split a unit into its tokens."""
+    if len(unit.a) == len(unit.b) == 1 and not unit.special:
+        token = a.tokens[unit.a[0]]
+        blank = token[: len(token) - len(token.lstrip())]
+        yield _Unit(blank + unit.text if unit.is_replaced else token, unit.a, unit.b)
+        return
     for n in range(max(len(unit.a), len(unit.b))):
         left, right = unit.a[n : n + 1], unit.b[n : n + 1]
         yield _Unit(a.tokens[left[0]] if left else b.tokens[right[0]], left, right, unit.special)

@@ -167,14 +167,27 @@ def test_a_special_token_that_was_typed_is_text() -> None:
     assert not any(alignment.special[unit] for unit in alignment.common)
 
 
-def test_two_texts_pair_the_words_they_share_in_order() -> None:
+def test_two_texts_pair_the_words_they_share_in_order_and_those_that_are_replaced() -> None:
     alignment = align(table("gpt2", "The cat sat on the mat"), table("gpt2", "the dog sat on a mat"))
     assert alignment.unit == "token"
-    pairs = [("The", " cat"), (" sat", " on")]
-    assert pairs[0][0] in alignment.texts
-    common = [alignment.texts[unit] for unit in alignment.common]
-    assert common == ["The", " sat", " on", " mat"]
-    assert all(len(a) + len(b) == 1 for a, b in zip(alignment.a, alignment.b, strict=True) if not (a and b))
+    assert alignment.texts == ("The", " cat/dog", " sat", " on", " the/a", " mat")
+    assert alignment.common == tuple(range(6))
+
+
+def test_replaced_words_of_other_tokenizers_are_written_once_or_as_both() -> None:
+    alignment = align(table("bert", "the nurse was tired"), table("gpt2", "The pandas was tired"))
+    assert [text for text in alignment.texts if "/" in text] == ["nurse/pandas"]
+    assert alignment.a[alignment.texts.index("nurse/pandas")]
+
+
+def test_other_numbers_of_words_are_not_taken_for_replaced() -> None:
+    alignment = align(table("gpt2", "the cat sat"), table("gpt2", "the big dog sat"))
+    assert [alignment.texts[unit].strip() for unit in alignment.common] == ["the", "sat"]
+
+
+def test_texts_without_an_equal_word_are_not_taken_for_each_other() -> None:
+    alignment = align(table("gpt2", "the cat sat"), table("gpt2", "a dog ran"))
+    assert alignment.common == ()
 
 
 def test_one_word_more_is_one_gap() -> None:
@@ -185,13 +198,14 @@ def test_one_word_more_is_one_gap() -> None:
 def test_segments_are_aligned_each_by_itself() -> None:
     alignment = align(table("bert", "the cat", "the dog"), table("bert", "the dog", "the cat"))
     texts = [alignment.texts[unit] for unit in alignment.common]
-    assert texts == ["[CLS]", "the", "[SEP]", "the", "[SEP]"]
+    assert texts == ["[CLS]", "the", "cat/dog", "[SEP]", "the", "dog/cat", "[SEP]"]
 
 
 def test_masks_go_together_although_they_are_written_otherwise() -> None:
     a = made("the [X] sat", [("the", 0, 3), ("[X]", 4, 7), ("sat", 8, 11)])
     b = made("the <y> sat", [("the", 0, 3), (" <y>", 3, 7), (" sat", 7, 11)])
-    assert ((1,), (), False) in straight(align(a, b))
+    assert "/" in align(a, b).texts[1]  # words that are replaced, as any others
+    assert align(a, b, masks=("[X]", "<y>")).texts == ("the", "[X]", "sat")
     assert straight(align(a, b, masks=("[X]", "<y>"))) == [((n,), (n,), False) for n in range(3)]
     bert = table("bert", "the [MASK] sat")
     literal = align(bert, table("gpt2", "the [MASK] sat"), masks=("[MASK]", None))
