@@ -366,10 +366,18 @@ def test_panels_wrap_and_nothing_scrolls_sideways(browser: Browser, width: int, 
         for name, page in visits:
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
             lefts = {box["x"] for box in (node.bounding_box() for node in page.locator(".panel").all()) if box}
-            assert len(lefts) == across or name == "tall", name
+            needs_a_line = name == "layers" and width == 700  # for the names of its 30 columns
+            assert len(lefts) == (1 if needs_a_line else across) or name == "tall", name
             before = page.locator("canvas").last.bounding_box()
             hover(page, 2, 3)
             assert page.locator("canvas").last.bounding_box() == before, name  # nothing moves under the pointer
+
+
+def test_panels_go_under_each_other_where_columns_would_lose_their_names(browser: Browser) -> None:
+    with opened(browser, panels_page(words_payload(WORDS * 4)), viewport={"width": 1000, "height": 800}) as page:
+        lefts = {box["x"] for box in (node.bounding_box() for node in page.locator(".panel").all()) if box}
+        assert len(lefts) < 3
+        assert page.evaluate("view.layout.cell.width") >= page.evaluate("PANEL_LABEL")
 
 
 def test_cells_are_never_larger_than_they_need(browser: Browser) -> None:

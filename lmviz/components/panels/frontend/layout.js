@@ -10,9 +10,11 @@ const PANEL_STRETCH = 1.6; // how far from square a cell may be where rows and c
 const panelClamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));
 const panelWhole = (size) => (size >= 4 ? Math.floor(size) : size); // larger cells have edges on whole pixels
 
-// How many panels stand beside each other, and how wide each may be.
-function panelsAcross({ width, count, wanted }) {
-  const most = panelClamp(Math.floor((width + PANEL_GAP) / (Math.min(wanted, PANEL_LEAST) + PANEL_GAP)), 1, count);
+// How many panels stand beside each other, and how wide each may be: as many as leave room for the labels of the
+// columns, and where a whole line has none for them either, as many as fit.
+function panelsAcross({ width, count, wanted, labelled }) {
+  const least = labelled > width ? PANEL_LEAST : Math.max(PANEL_LEAST, labelled);
+  const most = panelClamp(Math.floor((width + PANEL_GAP) / (Math.min(wanted, least) + PANEL_GAP)), 1, count);
   const lines = Math.ceil(count / most);
   const across = Math.ceil(count / lines);
   return { across, each: (width - PANEL_GAP * (across - 1)) / across };
@@ -31,7 +33,8 @@ function panelCell({ room, rows, columns }) {
 // The plan. `labels` are the widest label of rows and of columns and whether column labels stand upright.
 function panelsLayout({ width, count, rows, columns, labels, window: asked }) {
   const gutter = Math.ceil(panelClamp(labels.row, 24, width < 480 ? 96 : 120)) + 8;
-  const { across, each } = panelsAcross({ width, count, wanted: gutter + columns * PANEL_CELL + 2 });
+  const { across, each } = panelsAcross({ width, count, wanted: gutter + columns * PANEL_CELL + 2,
+    labelled: gutter + columns * PANEL_LABEL + 2 });
   const cell = panelCell({ room: Math.max(24, each - gutter - 2), rows, columns });
   const upright = labels.short && cell.width >= labels.column;
   const header = upright ? 36 : Math.ceil(panelClamp(labels.column, 32, 112)) + 8;
