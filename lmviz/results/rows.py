@@ -24,6 +24,7 @@ class RowAnswer:
     value_b: float = float("nan")
     disagreement: float = float("nan")
     problem: str = ""
+    text_pair: str = ""  # the second text of both sides, where there is one
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,12 @@
 """Do two models keep a text in the same way? Linear CKA between all pairs of their layers."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from lmviz.analyses.base import Analysis, Progress, ignore
+from lmviz.analyses.base import Analysis, Progress, ignore, provenance
 from lmviz.analyses.compare.common import aligned
 from lmviz.analyses.compare.merging import merged
 from lmviz.analyses.compare.sides import masks_of, second_model, signature_of_second
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lmviz.capture.trace import Trace
     from lmviz.models.loaded import LoadedModel
 
+SLUG, TITLE = "cka", "Similarity of layers"
 PLACES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
 
 
@@ -92,8 +93,12 @@ def layer_similarity(
         unit="CKA",
         n_units=len(units),
         note="" if is_defined else "A layer has the same vector at every word.",
-        provenance=signature_of_second(b),
+        provenance={**_signature(a, params), **signature_of_second(b)},
     )
+
+
+def _signature(model: "LoadedModel", params: Params) -> dict[str, Any]:
+    return {"analysis": SLUG, "title": TITLE, **provenance(model, asdict(params))}
 
 
 def _traced(model: "LoadedModel", texts: tuple[str, str | None], params: Params) -> "Trace":
@@ -146,8 +151,8 @@ def at_most_one(result: LayerMatrix) -> Check:
 
 
 ANALYSIS = Analysis(
-    slug="cka",
-    title="Similarity of layers",
+    slug=SLUG,
+    title=TITLE,
     group="compare",
     needs=frozenset({"resid_post"}),
     params=Params,

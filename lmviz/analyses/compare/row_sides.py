@@ -24,6 +24,11 @@ class RowPair:
     text_pair: str | None = None
     text_b: str | None = None
 
+    @property
+    def empty(self) -> RowAnswer:
+        """Give an answer that says only what was read."""
+        return RowAnswer(self.line, self.text, self.text_b or "", text_pair=self.text_pair or "")
+
 
 @dataclass(frozen=True, eq=False)
 class ReadRow:
@@ -40,7 +45,7 @@ class ReadRow:
 
     def problem(self, sentence: str) -> RowAnswer:
         """Say why this row has no answer."""
-        return RowAnswer(self.pair.line, self.pair.text, self.pair.text_b or "", problem=sentence)
+        return replace(self.pair.empty, problem=sentence)
 
 
 def read_row(models: tuple["LoadedModel", "LoadedModel"], pair: RowPair) -> ReadRow | RowAnswer:
@@ -54,7 +59,7 @@ def read_row(models: tuple["LoadedModel", "LoadedModel"], pair: RowPair) -> Read
         a = encode(models[0], pair.text, pair.text_pair)
         b = a if models[0] is models[1] and text_b == pair.text else encode(models[1], **given)
     except LmvizError as error:
-        return RowAnswer(pair.line, pair.text, pair.text_b or "", problem=str(error))
+        return replace(pair.empty, problem=str(error))
     return ReadRow(pair, a, b)
 
 
