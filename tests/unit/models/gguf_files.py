@@ -63,7 +63,7 @@ def write(path: Path, hf_model: LlamaForCausalLM) -> Path:
     writer.add_chat_template("{% for message in messages %}{{ message['content'] }}{% endfor %}")
     for name, value in hf_model.state_dict().items():
         if name != "lm_head.weight":
-            writer.add_tensor(_name(name), _rotated(name, value, config))
+            writer.add_tensor(tensor_name(name), ordered(name, value, config))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -71,7 +71,8 @@ def write(path: Path, hf_model: LlamaForCausalLM) -> Path:
     return path
 
 
-def _name(name: str) -> str:
+def tensor_name(name: str) -> str:
+    """Give what the format calls a parameter of a llama."""
     fixed = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
     if name in fixed:
         return fixed[name]
@@ -79,7 +80,7 @@ def _name(name: str) -> str:
     return f"blk.{layer}.{_NAMES[rest.removesuffix('.weight')]}.weight"
 
 
-def _rotated(name: str, value: torch.Tensor, config: LlamaConfig) -> np.ndarray:
+def ordered(name: str, value: torch.Tensor, config: LlamaConfig) -> np.ndarray:
     """Order the rows of queries and keys as the format has them: pairs side by side."""
     array = value.numpy().copy()
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(name.split(".")[-2])
