@@ -147,8 +147,8 @@ class AddDirection:
 
     def write(self, found: Tensor) -> None:
         """Add it."""
-        direction = _values(self.direction, found, (found.shape[1],))
-        found[_at(self.positions, found.shape[0])] += self.strength * direction
+        step = self.strength * np.asarray(self.direction, dtype=np.float32)
+        found[_at(self.positions, found.shape[0])] += _values(step, found, (found.shape[1],))
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +182,8 @@ class ProjectOut:
         found[at] -= ((moved @ readers.T) @ writers).to(found.dtype)
 
 
-Intervention = AblateHead | PatchHead | PatchPattern | PatchStream | KnockOut | AddDirection | ProjectOut
+OnStream = PatchStream | AddDirection | ProjectOut
+Intervention = AblateHead | PatchHead | PatchPattern | KnockOut | OnStream
 
 
 def _basis(directions: Tensor) -> Tensor:

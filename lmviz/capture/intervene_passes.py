@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lmviz.capture import budget
-from lmviz.capture.intervene_kinds import Intervention, PatchStream
+from lmviz.capture.intervene_kinds import Intervention, OnStream, PatchStream
 from lmviz.capture.tokens import Encoding
 from lmviz.capture.trace import Reading, checked_places, chosen_layers, reading
 from lmviz.errors import InvalidParameter, NotForThisModel
@@ -49,6 +49,7 @@ class Row:
     reading: Reading
     entry: int
     megabytes: float
+    can_be_padded: bool
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -84,7 +85,7 @@ def batches(question: Question, runs: Iterable[Run]) -> Iterator[list[Row]]:
     allowed = budget.limit_megabytes() / 2
     for one in runs:
         own = _reading(question, one, readings)
-        row = Row(one, own, _entry(question, one), _megabytes(question, one, own))
+        row = Row(one, own, _entry(question, one), _megabytes(question, one, own), _can_be_padded(question.model))
         if batch and not _fits(batch, row, allowed):
             yield batch
             batch = []
@@ -97,7 +98,7 @@ def batches(question: Question, runs: Iterable[Run]) -> Iterator[list[Row]]:
 def _fits(batch: list[Row], row: Row, allowed: float) -> bool:
     """Say whether a pass takes one more run, within so many megabytes."""
     longest = max(item.length for item in batch)
-    has_room = (len(batch) + 1) * max(longest, row.length) <= _N_TOKENS
+    has_room = (len(batch) + 1) * max(longest, row.length) <= _N_TOKENS and row.can_be_padded
     is_light = sum(item.megabytes for item in batch) + row.megabytes <= allowed
     begins_with_it = row.entry == batch[0].entry or len(batch) * longest < _N_WORTHWHILE
     return has_room and is_light and begins_with_it and row.has_decoder == batch[0].has_decoder
@@ -132,13 +133,19 @@ def _n_logits(own: Reading) -> int:
     return int(ids.shape[1])
 
 
+def _can_be_padded(model: LoadedModel) -> bool:
+    """Say whether runs may go together: a decoder that labels a text looks for its last token by the padding."""
+    is_labelling = model.kind == "decoder" and model.hf_model.get_output_embeddings() is None
+    return not is_labelling or model.hf_model.config.get_text_config().pad_token_id is not None
+
+
 def _megabytes(question: Question, one: Run, own: Reading) -> float:
     """Say what a run takes, or refuse it."""
     model, part = question.model, question.part
     n_tokens, n_keys = len(own.table), len(own.key_table)
     is_everywhere = one.logits_at is None
     took = budget.check(model, n_tokens, places=question.places, part=part, logits=is_everywhere, n_keys=n_keys)
-    has_attention = any(item.place not in STREAM_PLACES for item in one.interventions)
+    has_attention = not all(isinstance(item, OnStream) for item in one.interventions)
     pattern = _SCRATCH * model.heads_of(part) * n_tokens * n_keys * has_attention
     n_scores = len(one.logits_at or ()) * int(model.hf_model.config.get_text_config().vocab_size)
     return took.megabytes + _FLOAT * (pattern + n_scores) / 1e6
@@ -146,22 +153,31 @@ def _megabytes(question: Question, one: Run, own: Reading) -> float:
 
 def _check(question: Question, intervention: Intervention) -> None:
     """Refuse what this part of the model does not have; heads, positions and shapes are checked where they are met."""
-    model, part = question.model, question.part
-    family = model.hf_model.config.model_type
-    chosen_layers(model, part, layers=(intervention.layer,))
-    if intervention.place not in STREAM_PLACES:
-        if not model.has_interface:
-            raise NotForThisModel(
-                f"Nothing can be replaced in the attention of {model.id} ({family}): it does not go through the "
-                "library's attention interface. Choose a model of another family, such as minilm."
-            )
-        return
-    checked_places(model, frozenset({intervention.place}), part=part)
-    stack = model.anatomy.stack(part)
-    if intervention.place == "resid_mid" and stack is not None and stack.mid is None:
+    model = question.model
+    chosen_layers(model, question.part, layers=(intervention.layer,))
+    if isinstance(intervention, OnStream):
+        _check_stream(question, intervention.place)
+    elif not model.has_interface:
         raise NotForThisModel(
-            f"{model.id} ({family}) adds attention and MLP at once, so it has no resid_mid. Choose resid_pre, attn_out "
-            "or mlp_out."
+            f"Nothing can be replaced in the attention of {model.id} ({model.hf_model.config.model_type}): it does not "
+            "go through the library's attention interface. Choose a model of another family, such as minilm."
+        )
+
+
+def _check_stream(question: Question, place: str) -> None:
+    """Refuse a place of the residual stream that is not there."""
+    model, part = question.model, question.part
+    if place not in STREAM_PLACES:
+        there = ", ".join(sorted(STREAM_PLACES))
+        raise InvalidParameter(f"{place!r} is no place of the residual stream. There are: {there}.")
+    if part == "cross":
+        raise NotForThisModel("Cross attention writes to the decoder's residual stream. Choose part 'decoder' for it.")
+    checked_places(model, frozenset({place}), part=part)
+    stack = model.anatomy.stack(part)
+    if place == "resid_mid" and stack is not None and stack.mid is None:
+        raise NotForThisModel(
+            f"{model.id} ({model.hf_model.config.model_type}) adds attention and MLP at once, so it has no resid_mid. "
+            "Choose resid_pre, attn_out or mlp_out."
         )
 
 
