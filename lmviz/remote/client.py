@@ -1,19 +1,26 @@
 """The one place that talks to a server; whatever goes wrong there ends in one sentence without the key."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lmviz.errors import LmvizError, RemoteRefused, RemoteUnavailable
 from lmviz.remote import wire
 from lmviz.remote.model import RemoteModel
 from lmviz.remote.wire import Answer
 
-if TYPE_CHECKING:
-    import openai
-
 _PATHS = {"completions": "/completions", "chat": "/chat/completions"}
+_UNSENT = (
+    "Authorization",
+    "OpenAI-Organization",
+    "OpenAI-Project",
+    *(
+        f"X-Stainless-{name}"
+        for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+    ),
+)
 _LONGEST_QUOTE = 200  # characters of what a server says
 
 
@@ -42,8 +49,6 @@ def stream(model: RemoteModel, text: str, *, n_new: int, n_best: int, **options:
 
     Arguments and errors are those of `ask`.
     """
-    import openai
-
     options = {**options, "stream": True}
     body = _body(model, text, n_new=n_new, n_best=n_best, options=options)
     with _opened(model) as client:
@@ -53,11 +58,15 @@ def stream(model: RemoteModel, text: str, *, n_new: int, n_best: int, **options:
             body=body,
             options=_headers(model),
             stream=True,
-            stream_cls=openai.Stream[object],
+            stream_cls=_library().Stream[object],
         )
+        has_begun = False
         with parts:
             for part in parts:
+                has_begun = True
                 yield _read(model, part)
+        if not has_begun:
+            raise _no_answer(model)
 
 
 def served_model(model: RemoteModel) -> str:
@@ -83,23 +92,32 @@ def _body(model: RemoteModel, text: str, *, n_new: int, n_best: int, options: Ma
 
 
 def _headers(model: RemoteModel) -> Any:
-    """Send the configured key or none: what the environment holds for other servers of this protocol stays here."""
-    import openai
+    """Send the configured key or none; what the environment holds for other servers, and what counts clients, stays."""
+    foreign = [line.partition(":")[0].strip() for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()]
+    unsent = dict.fromkeys([*filter(None, foreign), *_UNSENT], _library().Omit())
+    key = {"Authorization": f"Bearer {model.key.reveal()}"} if model.key else {}
+    return {"headers": {**unsent, "User-Agent": "lmviz", **key}}
 
-    nothing = openai.Omit()
-    key = f"Bearer {model.key.reveal()}" if model.key else nothing
-    return {"headers": {"Authorization": key, "OpenAI-Organization": nothing, "OpenAI-Project": nothing}}
 
+def _library() -> Any:
+    """Give the package that speaks the protocol.
 
-@contextmanager
-def _opened(model: RemoteModel) -> "Iterator[openai.OpenAI]":
-    """Open a connection, and turn every way in which it can fail into a sentence."""
+    Raises:
+        RemoteUnavailable: It is not installed.
+    """
     try:
         import openai
     except ImportError:
         raise RemoteUnavailable(
             "Models on servers need a package that is missing here. Run `pip install 'lmviz[openai]'`."
         ) from None
+    return openai
+
+
+@contextmanager
+def _opened(model: RemoteModel) -> Iterator[Any]:
+    """Open a connection, and turn every way in which it can fail into a sentence."""
+    openai = _library()
     with openai.DefaultHttpxClient(follow_redirects=False, timeout=model.timeout) as transport:
         client = openai.OpenAI(
             api_key="unused",  # the header is written by _headers

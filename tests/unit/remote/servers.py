@@ -62,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self, body: Any) -> None:
-        request = Request(self.path, dict(self.headers), body)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.path, headers, body)
         self.server.asked.append(request)
         reply = self.server.answering(request)
         if reply.wait is not None:
@@ -96,7 +97,8 @@ def model_server(
 ) -> Answering:
     """Answer completions of a model with parallel lists, the older form, and with the prompt where it is asked to.
 
-    Shifted: the numbers of a prompt stand under the token before, as one server that is about has them.
+    The token that begins a text stands before it, as servers show it. Shifted: the numbers of a prompt stand under the
+    token before their own, as one server that is about has them.
     """
 
     def numbers(ids: list[int]) -> torch.Tensor:
@@ -105,7 +107,7 @@ def model_server(
 
     def answer(request: Request) -> Reply:
         asked = request.body
-        ids = tokenizer(asked["prompt"])["input_ids"]
+        ids = [tokenizer.bos_token_id, *tokenizer(asked["prompt"])["input_ids"]]
         logs = numbers(ids)
         new = int(logs[-1].argmax())
         rows = [*([None] if not is_shifted else []), *logs] if asked.get("echo") else [logs[-1]]
