@@ -176,7 +176,7 @@ class ProjectOut:
             moved = moved - _values(self.center, moved, (width,))
         writers = _values(np.atleast_2d(self.directions), moved, (-1, width))
         if self.readers is None:
-            writers = readers = _basis(writers)
+            writers = readers = torch.from_numpy(_basis(self.directions)).to(moved)
         else:
             readers = _values(np.atleast_2d(self.readers), moved, tuple(writers.shape))
         found[at] -= ((moved @ readers.T) @ writers).to(found.dtype)
@@ -186,12 +186,12 @@ OnStream = PatchStream | AddDirection | ProjectOut
 Intervention = AblateHead | PatchHead | PatchPattern | KnockOut | OnStream
 
 
-def _basis(directions: Tensor) -> Tensor:
+def _basis(directions: np.ndarray) -> np.ndarray:
     """Give orthonormal rows that span the directions."""
-    _, sizes, rows = torch.linalg.svd(directions.double(), full_matrices=False)
-    if float(sizes[0]) == 0.0:
+    _, sizes, rows = np.linalg.svd(np.atleast_2d(directions).astype(np.float64), full_matrices=False)
+    if sizes[0] == 0.0:
         raise InvalidParameter("A direction of length zero cannot be projected out. Give one that points somewhere.")
-    basis: Tensor = rows[sizes > _NO_LENGTH * sizes[0]].to(directions.dtype)
+    basis: np.ndarray = rows[sizes > _NO_LENGTH * sizes[0]].astype(np.float32)
     return basis
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from lmviz.capture import budget
 from lmviz.capture.intervene_kinds import Intervention, OnStream, PatchStream
@@ -61,7 +62,7 @@ class Row:
         """Positions that logits are given for."""
         return _n_logits(self.reading)
 
-    @property
+    @cached_property
     def length(self) -> int:
         """Positions of the longest thing that is read."""
         return max(*self.extent, self.n_logits, len(self.run.encoding.table))
