@@ -38,7 +38,8 @@ def generate(model: Any) -> Clicked:
         _grow(writing.stream(model, params), place, is_reply=_is_chat(model))
     elif asked is not None and kept is not None:
         _grow(writing.stream_from(model, kept[0], node=asked, params=params), place, is_reply=_is_chat(model))
-    kept = _kept()
+    if asked is not None:
+        st.rerun()  # the buttons above were drawn before there was anything to go on from
     if kept is None:
         place.caption("Press Write: the text is continued here, token by token.")
         return None
