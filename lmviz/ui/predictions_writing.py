@@ -129,7 +129,7 @@ def _show(model: Any, tree: ContinuationTree, *, tip: int, place: Any) -> None:
     event = token_strip(_tokens(model, tree, path), key="continuation", selected=_selected(path), look=_LOOK)
     result = Answer(tree, ANALYSES["generate"].check(tree), _kept()[2])  # type: ignore[index]
     said = "log-probability unknown" if np.isnan(log_p) else f"log-probability {figure(log_p)} nats"
-    facts(result, f"{len(path)} tokens", said, _ENDS.get(tree.stop_reason, ""))
+    facts(result, f"{len(path)} tokens", said, *filter(None, [_ENDS.get(tree.stop_reason)]))
     if tree.note:
         frame.hint(tree.note)
     if event is not None:

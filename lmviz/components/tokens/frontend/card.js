@@ -26,7 +26,7 @@ function factLines(token, index, look) {
   const source = stripSource(token);
   const first = make("p", { class: "facts" },
     make("bdi", { class: "raw", text: stripLabel({ text: token.raw, special: true }).text }),
-    make("span", { class: "quiet", text: `id ${token.id} · position ${index}` }));
+    make("span", { class: "quiet", text: token.id < 0 ? `position ${index}` : `id ${token.id} · position ${index}` }));
   const number = stripNumber(token, look) || (look.maximum === null ? "" : `no ${look.quantity || "value"} here`);
   const rest = [
     number, token.label || "", source ? `In the text: ${source}` : "",
