@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -119,11 +120,15 @@ class Job(Generic[Item]):
 
 
 class Jobs:
-    """The jobs of one visitor, each under a key; a new one under the same key cancels the old one."""
+    """The jobs of one visitor, each under a key; a new one under the same key cancels the old one.
+
+    All are cancelled when nobody holds this object any more: it belongs to the visitor's session and goes with it.
+    """
 
     def __init__(self) -> None:
         self._jobs: dict[str, tuple[object, Job[object]]] = {}
         self._guard = threading.Lock()
+        weakref.finalize(self, _cancel, self._jobs)
 
     def start(self, key: str, job: Job[Item], *, of: object) -> Job[Item]:
         """Keep a job; `of` says what was asked, so that a page can tell whether it is still the same question."""
@@ -143,7 +148,10 @@ class Jobs:
     def cancel_all(self) -> None:
         """Stop everything: the visitor has gone."""
         with self._guard:
-            jobs = [job for _, job in self._jobs.values()]
-            self._jobs.clear()
-        for job in jobs:
-            job.cancel()
+            _cancel(self._jobs)
+
+
+def _cancel(jobs: dict[str, tuple[object, Job[object]]]) -> None:
+    for _, job in jobs.values():
+        job.cancel()
+    jobs.clear()

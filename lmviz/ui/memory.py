@@ -12,8 +12,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import psutil
+import streamlit as st
 
-MODELS_KEPT = 2
+from lmviz.engine.jobs import Jobs
+
+_JOBS = "_jobs"
+MODELS_KEPT = 4  # two visitors can compare two models each
 MODEL_BYTES = psutil.virtual_memory().total // 2
 RESULT_BYTES = max(256 * 2**20, psutil.virtual_memory().total // 8)
 
@@ -57,7 +61,7 @@ class Shelf(Generic[Value]):
     def size(self) -> float:
         """Sum of the sizes of what is kept."""
         with self._guard:
-            return sum(entry.size for entry in self._entries.values())
+            return self._total()
 
     def peek(self, key: Key) -> Value | None:
         """Give what is kept under `key`, or None; counts as a use."""
@@ -97,12 +101,15 @@ class Shelf(Generic[Value]):
         return value
 
     def _is_over(self) -> bool:
-        return len(self._entries) > self.most or sum(entry.size for entry in self._entries.values()) > self.limit
+        return len(self._entries) > self.most or self._total() > self.limit
+
+    def _total(self) -> float:
+        return sum(entry.size for entry in self._entries.values())
 
     def make_room(self) -> None:
-        """Drop what was unused longest until one more thing may come."""
+        """Drop what was unused longest until one more thing may come, as large as half of the limit."""
         with self._guard:
-            while self._entries and len(self._entries) >= self.most:
+            while self._entries and (len(self._entries) >= self.most or self._total() > self.limit / 2):
                 self._entries.popitem(last=False)
 
     def forget(self) -> None:
@@ -148,7 +155,7 @@ _IMPORTED = threading.Event()
 
 
 def model(name: str, *, dtype: str = "float32", device: str = "") -> Any:
-    """Give the loaded model of that name, loading it when it is not there; at most two are kept, fewer when large.
+    """Give the loaded model of that name, loading it when it is not there; at most four are kept, fewer when large.
 
     Args:
         name: A catalog id, a Hugging Face id or a folder.
@@ -256,3 +263,9 @@ class _Once:
 
 
 BACKGROUND = _Once()
+
+
+def jobs() -> Jobs:
+    """Give the long jobs of this visitor; they end when the visitor's session does."""
+    found: Jobs = st.session_state.setdefault(_JOBS, Jobs())
+    return found

@@ -1,5 +1,6 @@
 """A job keeps what is done, tells how far it is, stops when it is told to, and says in a sentence what failed."""
 
+import gc
 import logging
 import threading
 import time
@@ -113,3 +114,12 @@ def test_a_visitor_who_goes_leaves_no_job_behind() -> None:
     steps.may_go.release(5)
     assert job.wait(10).outcome == "cancelled"
     assert jobs.find("batch", of=1) is None
+
+
+def test_jobs_end_with_the_session_that_holds_them() -> None:
+    jobs, steps = Jobs(), Steps(5)
+    job = jobs.start("batch", Job(steps, 5, gate=Gate(), name="test"), of=1)
+    del jobs
+    gc.collect()
+    steps.may_go.release(5)
+    assert job.wait(10).outcome == "cancelled"
