@@ -38,7 +38,7 @@ def records(texts: Iterable[str], **more: str) -> list[Row]:
 
 
 def asked(a: LoadedModel, b: LoadedModel, rows: Iterable[Row], task: str, **columns: str) -> list[RowAnswer]:
-    batches = compare_rows(a, b, rows, task=task, columns=Columns(**columns))
+    batches = compare_rows(a, b, rows=rows, task=task, columns=Columns(**columns))
     return [answer for batch in batches for answer in batch]
 
 
@@ -191,7 +191,7 @@ def test_rows_are_taken_when_their_turn_comes() -> None:
             taken += 1
             yield row
 
-    batches = compare_rows(model("gpt2"), model("llama"), rows(), task="tokens")
+    batches = compare_rows(model("gpt2"), model("llama"), rows=rows(), task="tokens")
     assert taken == 0
     assert len(next(batches)) == taken == 8
 
@@ -209,13 +209,13 @@ def test_what_cannot_be_compared_is_refused_at_once(
 ) -> None:
     family_a, ending_a, family_b, ending_b, task = make()
     with pytest.raises(error, match=said):
-        compare_rows(model(family_a, ending_a), model(family_b, ending_b), [], task=task)
+        compare_rows(model(family_a, ending_a), model(family_b, ending_b), rows=[], task=task)
 
 
 def test_labels_that_are_not_the_same_are_refused() -> None:
     other = lmviz.wrap(*tiny_head("bert", "ForSequenceClassification", id2label={0: "bad", 1: "good"}))
     with pytest.raises(InvalidParameter, match="same labels"):
-        compare_rows(other, model("bert", "ForSequenceClassification"), [], task="classify")
+        compare_rows(other, model("bert", "ForSequenceClassification"), rows=[], task="classify")
 
 
 def test_every_task_says_why_it_cannot() -> None:
@@ -227,7 +227,7 @@ def test_every_task_says_why_it_cannot() -> None:
 def test_the_result_says_where_it_comes_from() -> None:
     a, b = model("gpt2"), model("llama")
     answers = asked(a, b, records(TEXTS[:3]), "tokens")
-    result = compared_rows(a, b, answers, task="tokens")
+    result = compared_rows(a, b, answers=answers, task="tokens")
     assert result.to_frame()["disagreement"].tolist() == numbers(answers, "disagreement").tolist()
     assert result.to_dict()["rows"][0]["line"] == 2
     assert {"model", "model_b", "parameters"} <= set(result.provenance)

@@ -52,7 +52,7 @@ def difference(a: Result, b: Result, *, asked: Asked | None = None) -> Differenc
         kinds = type(a).__name__ if type(a) is type(b) else f"{type(a).__name__} and {type(b).__name__}"
         known = ", ".join(kind.__name__ for kind in _JOIN)
         raise InvalidParameter(f"{kinds} cannot be compared. Choose an analysis that gives one of {known}.")
-    found = join(a, b, asked or Asked())
+    found = join(a, b, asked=asked or Asked())
     left, right = getattr(found.a, found.compared), getattr(found.b, found.compared)
     delta = right - left
     per_unit = dict(found.per_unit)
@@ -86,7 +86,7 @@ def _note(result: Result) -> str:
     return str(getattr(result, "note", ""))
 
 
-def _attention(a: AttentionPattern, b: AttentionPattern, asked: Asked) -> Joined:
+def _attention(a: AttentionPattern, b: AttentionPattern, *, asked: Asked) -> Joined:
     if (a.key_table is None) != (b.key_table is None):
         raise InvalidParameter("Cross attention goes with cross attention only. Choose the same part on both sides.")
     rows = aligned(a.table, b.table, masks=asked.masks)
@@ -122,7 +122,7 @@ def _has_shares(result: Result) -> bool:
     return result.provenance.get("analysis") in _SHARES
 
 
-def _matrix(a: TokenMatrix, b: TokenMatrix, asked: Asked) -> Joined:
+def _matrix(a: TokenMatrix, b: TokenMatrix, *, asked: Asked) -> Joined:
     refuse_pairs(asked)
     units = aligned(a.table, b.table, masks=asked.masks)
     left = replace(
@@ -135,7 +135,7 @@ def _matrix(a: TokenMatrix, b: TokenMatrix, asked: Asked) -> Joined:
     return Joined(left, right, "values", units, 0, tokens=(a.tokens, b.tokens), per_unit=per_unit)
 
 
-def _scores(a: TokenScores, b: TokenScores, asked: Asked) -> Joined:
+def _scores(a: TokenScores, b: TokenScores, *, asked: Asked) -> Joined:
     refuse_pairs(asked)
     _same_unit(a.unit, b.unit)
     units = aligned(a.table, b.table, masks=asked.masks)
@@ -146,7 +146,7 @@ def _scores(a: TokenScores, b: TokenScores, asked: Asked) -> Joined:
     return Joined(left, right, "scores", units, 0, tokens=(a.tokens, b.tokens))
 
 
-def _positions(a: LayerPositionGrid, b: LayerPositionGrid, asked: Asked) -> Joined:
+def _positions(a: LayerPositionGrid, b: LayerPositionGrid, *, asked: Asked) -> Joined:
     _same_unit(a.unit, b.unit)
     units = aligned(a.table, b.table, masks=asked.masks)
     grids = paired_layers(a.values, b.values, head_pairs=asked.head_pairs)
@@ -157,7 +157,7 @@ def _positions(a: LayerPositionGrid, b: LayerPositionGrid, asked: Asked) -> Join
     return Joined(left, right, "values", units, 1, tokens=(a.tokens, b.tokens))
 
 
-def _heads(a: LayerHeadGrid, b: LayerHeadGrid, asked: Asked) -> Joined:
+def _heads(a: LayerHeadGrid, b: LayerHeadGrid, *, asked: Asked) -> Joined:
     _same_unit(a.unit, b.unit)
     left, right = paired_heads(a.values, b.values, head_pairs=asked.head_pairs)
     return Joined(replace(a, values=left), replace(b, values=right), "values")
@@ -168,7 +168,7 @@ def _same_unit(a: str, b: str) -> None:
         raise InvalidParameter(f"A is in {a} and B in {b}. Ask both sides for the same quantity.")
 
 
-_JOIN: dict[type[Result], Callable[[Any, Any, Asked], Joined]] = {
+_JOIN: dict[type[Result], Callable[..., Joined]] = {
     AttentionPattern: _attention,
     TokenMatrix: _matrix,
     TokenScores: _scores,

@@ -13,7 +13,7 @@ from lmviz.errors import InvalidParameter
 from lmviz.results import Alignment, AnswerSpans, LabelProbabilities, TokenDistributions
 
 
-def labels(a: LabelProbabilities, b: LabelProbabilities, asked: Asked) -> Joined:
+def labels(a: LabelProbabilities, b: LabelProbabilities, *, asked: Asked) -> Joined:
     """Compare probabilities, or the values of heads that give values; labels in another order are sorted."""
     refuse_pairs(asked)
     if a.kind != b.kind or sorted(a.labels) != sorted(b.labels):
@@ -48,7 +48,7 @@ def _apart(p: Float[np.ndarray, "*row label"], q: Float[np.ndarray, "*row label"
     }
 
 
-def tags(a: TokenDistributions, b: TokenDistributions, asked: Asked) -> Joined:
+def tags(a: TokenDistributions, b: TokenDistributions, *, asked: Asked) -> Joined:
     """Compare the labels of each word, those of its first piece: only that was trained to carry the word's label.
 
     Both sides list all labels in one order; rows of special tokens and of words that one side lacks are NaN.
@@ -98,7 +98,7 @@ def _tagged(
     )
 
 
-def spans(a: AnswerSpans, b: AnswerSpans, asked: Asked) -> Joined:
+def spans(a: AnswerSpans, b: AnswerSpans, *, asked: Asked) -> Joined:
     """Compare where an answer begins, by words; the sides also carry where it ends, and the numbers speak of both."""
     refuse_pairs(asked)
     units = aligned(a.table, b.table, masks=asked.masks)

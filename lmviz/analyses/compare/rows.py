@@ -95,7 +95,7 @@ def _reason(task: RowTask, model: "LoadedModel") -> str:
 
 
 def compare_rows(
-    a: "LoadedModel", b: "LoadedModel", rows: Iterable[Row], *, task: str, columns: Columns | None = None
+    a: "LoadedModel", b: "LoadedModel", *, rows: Iterable[Row], task: str, columns: Columns | None = None
 ) -> Iterator[tuple[RowAnswer, ...]]:
     """Ask two models about row after row, several in one pass, and give the answers as they come.
 
@@ -127,7 +127,7 @@ def compare_rows(
 
 
 def compared_rows(
-    a: "LoadedModel", b: "LoadedModel", answers: Iterable[RowAnswer], *, task: str, columns: Columns | None = None
+    a: "LoadedModel", b: "LoadedModel", *, answers: Iterable[RowAnswer], task: str, columns: Columns | None = None
 ) -> RowAnswers:
     """Put answers together to a result that says where it comes from."""
     chosen, places = _task(task), columns or Columns()
