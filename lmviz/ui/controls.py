@@ -205,11 +205,7 @@ def model() -> Any:
     chosen = selection.current()
     if is_remote(chosen.model):
         raise NotForThisModel(only_predicts(chosen.model))
-    if loaded() is None and selection.asked_by_link(chosen.model) and chosen.model not in _catalog():
-        _ask(chosen.model)
-    known = _catalog().get(chosen.model)
-    with st.spinner(f"Loading {frame.plain(known.title if known else chosen.model)} …", show_time=True):
-        found = memory.model(**model_key())
+    found = _fetched(chosen.model, "model")
     with st.session_state[_BADGE]:
         frame.badge(found.self_check)
     _target(found)
@@ -233,10 +229,37 @@ def server() -> RemoteModel | None:
     return found
 
 
-def _ask(name: str) -> None:
+def model_b() -> Any:
+    """Give the model of the other side of a comparison, loading it if need be.
+
+    Raises:
+        NotForThisModel: It is one on a server.
+        LmvizError: There is no such model, or it cannot be had.
+    """
+    name = selection.current().model_b
+    if is_remote(name):
+        raise NotForThisModel(only_predicts(name))
+    return _fetched(name, "model_b")
+
+
+def titles() -> dict[str, str]:
+    """Give the models of the catalog with their titles."""
+    return {name: entry.title for name, entry in _catalog().items()}
+
+
+def _fetched(name: str, side: str) -> Any:
+    """Give a model, loading it if need be; where only a link asked for it, the person is asked first."""
+    key, known = {**model_key(), "name": name}, titles()
+    if memory.loaded(**key) is None and selection.asked_by_link(name, side) and name not in known:
+        _ask(name, side)
+    with st.spinner(f"Loading {frame.plain(known.get(name, name))} …", show_time=True):
+        return memory.model(**key)
+
+
+def _ask(name: str, side: str) -> None:
     """A link may not make this machine fetch or read a model that nobody here asked for."""
     st.info(
         f"This link wants to load **{frame.plain(name)}**, which is not in the list. Load it if you trust the link."
     )
-    st.button("Load it", on_click=selection.agree, type="primary")
+    st.button("Load it", on_click=selection.agree, args=(side,), type="primary", key=f"load_{side}")
     st.stop()

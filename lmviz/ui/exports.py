@@ -1,11 +1,15 @@
-"""The files the attention page gives away; each says where its numbers come from."""
+"""The files that pages give away; each says where its numbers come from."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
+from lmviz.figures.export import render
+from lmviz.figures.provenance import caption
 from lmviz.figures.standalone import explorer_html
 from lmviz.results import Result, TokenTable
 from lmviz.ui import attention
@@ -60,6 +64,24 @@ def result_json(result: Result) -> bytes:
 def heads_json(look: Look) -> bytes:
     """Write the whole result."""
     return result_json(look.result)
+
+
+def buttons(result: Result, *, name: str) -> None:
+    """Offer a result as files: its numbers, and its picture. Nothing is made before a button is pressed.
+
+    Args:
+        result: Any result that has a figure.
+        name: What the files are called, without their endings.
+    """
+    files: tuple[tuple[str, str, Callable[[], bytes]], ...] = (
+        ("csv", "text/csv", lambda: signed_csv(result.to_frame(), caption(result))),
+        ("json", "application/json", lambda: result_json(result)),
+        ("svg", "image/svg+xml", lambda: render(result, "svg")),
+        ("png", "image/png", lambda: render(result, "png")),
+        ("html", "text/html", lambda: render(result, "html")),
+    )
+    for ending, kind, make in files:
+        st.download_button(ending.upper(), make, f"{name}.{ending}", kind, on_click="ignore", key=f"{name}.{ending}")
 
 
 def signed_csv(frame: pd.DataFrame, caption: str) -> bytes:

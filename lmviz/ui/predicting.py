@@ -84,13 +84,7 @@ def below(answer: Answer, *, name: str) -> None:
 
     result: Result = answer.result
     with st.expander("Export", type="compact"), st.container(horizontal=True):
-        caption = " · ".join(str(result.provenance.get(key, "")) for key in ("title", "model", "revision"))
-        st.download_button(
-            "CSV", lambda: exports.signed_csv(result.to_frame(), caption), f"{name}.csv", "text/csv", on_click="ignore"
-        )
-        st.download_button(
-            "JSON", lambda: exports.result_json(result), f"{name}.json", "application/json", on_click="ignore"
-        )
+        exports.buttons(result, name=name)
     with st.expander("Method, reference, caution", type="compact"):
         frame.method(ANALYSES[str(result.provenance["analysis"])])
 

@@ -28,6 +28,11 @@ def pages(root: Path) -> dict[str, list[Any]]:
                 title="Predictions",
                 help="What the model fills in, expects, writes, or says about your text.",
             ),
+            st.Page(
+                folder / "compare.py",
+                title="Compare",
+                help="Two models, two texts, or both: A, B and the difference.",
+            ),
         ],
         "About": [
             st.Page(

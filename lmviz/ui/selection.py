@@ -55,8 +55,8 @@ class Selection:
     """Model, text and view. Empty `part` means the first kind of attention the model has, empty `task` its first task.
 
     `position` is the token looked at outside the attention page, -1 for none. `model_b` and `text_b` are what is
-    compared with, empty where it is the same; `compared` is in what, `head_pair` which heads ("L5H1:L29H3") and `unit` which
-    word of both, -1 for none.
+    compared with, empty where it is the same; `compared` says in what, `head_pair` which heads ("L5H1:L29H3"), and
+    `unit` which word of both, -1 for none.
     """
 
     model: str = "minilm"
