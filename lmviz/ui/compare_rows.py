@@ -153,11 +153,13 @@ def _start(pair: Pairing, source: Source, places: Columns, *, asked: tuple[str, 
     task, n_rows, n_characters = asked
     seconds = comparing.seconds_for_rows(pair, task, n_rows=n_rows, n_characters=n_characters)
     said = f"about {compare_table.duration(seconds)}" if seconds > LONGEST_WAIT else "a moment"
+
+    def begin() -> None:
+        batches = compare_rows(pair.a, pair.b, rows=source.rows(), task=task, columns=places)
+        memory.jobs().start(KEY, Job(batches, n_rows, gate=gate(pair.a.device), name="rows"), of=of)
+
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if st.button("Compare", key="rows_start", type="primary"):
-            batches = compare_rows(pair.a, pair.b, rows=source.rows(), task=task, columns=places)
-            memory.jobs().start(KEY, Job(batches, n_rows, gate=gate(pair.a.device), name="rows"), of=of)
-            st.rerun()
+        st.button("Compare", key="rows_start", type="primary", on_click=begin)
         st.caption(f"{n_rows:,} rows, {said}. It runs in the background and can be stopped.", width="content")
 
 
