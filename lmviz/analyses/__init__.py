@@ -12,6 +12,7 @@ from lmviz.analyses.attention import (
     value_weighted_attention,
 )
 from lmviz.analyses.base import Analysis, Progress, ignore
+from lmviz.analyses.bias import benchmarks
 from lmviz.analyses.compare import cka, compare
 from lmviz.analyses.predictions import (
     answer_span,
@@ -49,6 +50,7 @@ _MODULES: tuple[ModuleType, ...] = (
 _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 ANALYSES: dict[str, Analysis[Any, Any]] = {
     **_COMPARABLE,
+    **benchmarks.ANALYSES,
     cka.ANALYSIS.slug: cka.ANALYSIS,
     compare.SLUG: compare.among(_COMPARABLE),
 }

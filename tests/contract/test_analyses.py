@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -19,6 +20,7 @@ from lmviz.analyses import ANALYSES
 from lmviz.errors import InputTooLong, LmvizError, UnknownAnalysis
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import Result
+from tests.benchmark_files import SOURCES, written
 from tests.tiny import tiny
 from tests.tiny_heads import tiny_head
 
@@ -36,6 +38,7 @@ HEADS = {  # analyses of a head other than the language model's
     "answer-span": "ForQuestionAnswering",
 }
 ONLY = {  # families that can have the analysis, where it is not all
+    **dict.fromkeys(SOURCES, ("bert", "gpt2", "llama")),
     "next-sentence": ("bert",),
     "joint-fill": ("bert",),
     "generate": ("gpt2", "llama", "t5"),
@@ -75,7 +78,9 @@ def pairs(*families: str) -> Any:
 
 
 def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
-    """Put a text the way an analysis wants it."""
+    """Put a text the way an analysis wants it: as it is, or in the file of a benchmark."""
+    if slug in SOURCES:
+        return {"source": str(written(slug, text)), **EXTRA.get(slug, {})}
     if slug in ("token-distributions", "joint-fill") and model.kind == "encoder":
         text = f"{text} {model.tokenizer.mask_token}"
     if slug == "cka":
@@ -87,6 +92,18 @@ def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
 def ask(slug: str, family: str, text: str, **more: Any) -> Result:
     model = model_of(slug, family)
     return lmviz.run(slug, model, **{**question(slug, model, text), **more})
+
+
+def wrong_for(slug: str, change: dict[str, Any], remedy: str) -> tuple[dict[str, Any], str]:
+    """Give the mistake that a benchmark sees in place of a wrong text, and what it should say."""
+    if slug not in SOURCES:
+        return change, remedy
+    if "txet" in change:
+        return {"soruce": "a"}, "Did you mean 'source'"
+    text = change["text"]
+    if text is None:
+        return {"variant": "none"}, "has no variant 'none'"
+    return ({"source": 5}, "takes source as str") if text == 5 else ({"source": text}, "Give the path of a file")
 
 
 def arrays(result: Result) -> dict[str, np.ndarray]:
@@ -183,17 +200,24 @@ def test_eight_threads_at_once_answer_as_one_does(slug: str, family: str) -> Non
 )
 def test_wrong_input_gets_a_remedy(slug: str, family: str, change: dict[str, Any], remedy: str) -> None:
     model = model_of(slug, family)
-    with pytest.raises(LmvizError, match=remedy):
-        lmviz.run(slug, model, **{**question(slug, model, "x"), **change})
+    wrong, answer = wrong_for(slug, change, remedy)
+    with pytest.raises(LmvizError, match=answer):
+        lmviz.run(slug, model, **{**question(slug, model, "x"), **wrong})
 
 
 @pairs("bert", "gpt2", "llama")
 def test_a_text_over_the_models_limit_says_by_how_much(slug: str, family: str) -> None:
-    with pytest.raises(InputTooLong, match=r"reads at most 512. Shorten it by [\d,]+ tokens"):
+    sentence = r"reads at most 512. Shorten it by [\d,]+ tokens"
+    if slug in SOURCES:  # a row that is too long is left out, and the result says so
+        result = ask(slug, family, "the cat " * 400)
+        assert re.search(sentence, result.provenance["skipped_rows"][0])
+        assert re.search(sentence, getattr(result, "note", ""))
+        return
+    with pytest.raises(InputTooLong, match=sentence):
         ask(slug, family, "the cat " * 400)
 
 
-@every
+@pytest.mark.parametrize("slug", [slug for slug in ANALYSES if slug not in SOURCES])
 def test_a_missing_text_is_asked_for(slug: str) -> None:
     with pytest.raises(LmvizError, match=r"needs text.*text \(str\)"):
         lmviz.run(slug, model_of(slug, families_of(slug, *FAMILIES)[0]))
@@ -266,7 +290,7 @@ def test_a_stopped_job_stops(slug: str) -> None:
 def test_it_describes_itself(slug: str) -> None:
     analysis = ANALYSES[slug]
     assert analysis.slug == slug
-    assert analysis.group in {"attention", "predictions", "compare"}
+    assert analysis.group in {"attention", "predictions", "compare", "bias"}
     assert analysis.title[0].isupper()
     assert analysis.reference.startswith("https://")
     assert analysis.caution.endswith(".")
