@@ -1,4 +1,4 @@
-"""What a text reads after one of its tokens was replaced, masked, deleted, or something put before it."""
+"""What a text reads after one of its tokens was replaced, masked, deleted, or something put before or after it."""
 
 import unicodedata
 from typing import Protocol
@@ -8,7 +8,7 @@ from lmviz.capture.words import word_numbers
 from lmviz.errors import EmptyInput, InvalidParameter, LmvizError, NoMaskToken
 from lmviz.results import TokenTable
 
-ACTIONS = ("replace", "mask", "delete", "insert")
+ACTIONS = ("replace", "mask", "delete", "insert", "append")
 _CLOSING = set(",.;:!?%…。、，；：！？")
 
 
@@ -25,15 +25,15 @@ class Asked(Protocol):
 
     @property
     def text(self) -> str:
-        """What replaces the token or comes before it; not read otherwise."""
+        """What replaces the token or comes before or after it; not read otherwise."""
 
 
 def edited(table: TokenTable, asked: Asked, *, mask_token: str | None = None) -> tuple[int, str]:
     """Edit the characters that a token stands for.
 
     A replaced or masked token keeps the blanks around it; a deleted one takes the blank before it along. What is
-    inserted stands before the token as a word of its own, or inside the word when the token continues one. A blank is
-    put where two words would run into each other that were apart, and none where there is one already.
+    inserted stands before the token as a word of its own, or inside the word when the token continues one; what is
+    appended stands after it in the same way. A blank is put where two words would run into each other that were apart, and none where there is one already.
 
     Args:
         table: Tokens and texts as they are.
@@ -53,6 +53,8 @@ def edited(table: TokenTable, asked: Asked, *, mask_token: str | None = None) ->
         new = _without(text, content)
     elif asked.action == "insert":
         new = _with_before(text, content, _typed(asked, "before"))
+    elif asked.action == "append":
+        new = _with_after(text, content, _typed(asked, "after"))
     elif asked.action == "mask":
         if not mask_token:
             raise NoMaskToken("This model has no mask token. Replace or delete the token instead.")
@@ -123,6 +125,17 @@ def _with_before(text: str, content: Place, new: str) -> str:
         return left.rstrip(" ") + new + left[len(left.rstrip(" ")) :] + right
     before = " " if _run_together(left, new) else ""
     return left + before + new + _blank_after(left, new, right) + right
+
+
+def _with_after(text: str, content: Place, new: str) -> str:
+    """Put something after a token: inside its word, at the end of the text, or as a word of its own."""
+    left, right = text[: content[1]], text[content[1] :]
+    if _is_inside_word(text, content[1]):
+        return left + new + right
+    is_joined = new[0] in _CLOSING or left[-1:].isspace() or _opens(left)
+    is_unspaced = _is_written_without_blanks(left[-1]) and _is_written_without_blanks(new[0])
+    before = "" if is_joined or is_unspaced else " "
+    return left + before + new + (" " if _run_together(new, right) else "") + right
 
 
 def _blank_after(left: str, new: str, right: str) -> str:

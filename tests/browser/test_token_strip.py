@@ -360,6 +360,7 @@ def test_the_whole_edit_by_keyboard(strip: Callable[..., Page]) -> None:
     [
         ("dog", "Replace", "replace 2 'dog'", "The dog is sitting on the mat."),
         ("big", "Insert before", "insert 2 'big'", "The big cat is sitting on the mat."),
+        ("there", "Insert after", "append 2 'there'", "The cat there is sitting on the mat."),
         (None, "Mask", "mask 2 ''", "The [MASK] is sitting on the mat."),
         (None, "Delete", "delete 2 ''", "The is sitting on the mat."),
         ("<img src=x onerror=window.injected=1>", "Replace", None, None),

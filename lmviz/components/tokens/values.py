@@ -9,9 +9,10 @@ import numpy as np
 from lmviz.capture.places import places
 from lmviz.results import TokenTable
 
-Edit = Literal["replace", "mask", "delete", "insert"]
-Action = Literal["select", "replace", "mask", "delete", "insert"]
+Edit = Literal["replace", "mask", "delete", "insert", "append"]
+Action = Literal["select", "replace", "mask", "delete", "insert", "append"]
 EDITS: frozenset[Edit] = frozenset(get_args(Edit))
+_TYPED: frozenset[Edit] = frozenset({"replace", "insert", "append"})
 _LONGEST_TYPED = 2000  # characters
 
 
@@ -68,7 +69,7 @@ class StripEdits:
 class StripEvent:
     """What a person did to a token.
 
-    `text` is what was typed for "replace" and "insert", else empty. `number` rises with every event, also from one
+    `text` is what was typed for "replace", "insert" and "append", else empty. `number` rises with every event, also from one
     visit of the page to the next: handle an event once by remembering the number of the last.
     """
 
@@ -137,7 +138,7 @@ def read_event(
     known = next((edit for edit in edits.offered if edit == action), None)
     if known is None or not can_be_edited:
         return None
-    return StripEvent(known, position, text[:_LONGEST_TYPED] if known in ("replace", "insert") else "", number)
+    return StripEvent(known, position, text[:_LONGEST_TYPED] if known in _TYPED else "", number)
 
 
 def _is_whole(value: object) -> TypeGuard[int]:

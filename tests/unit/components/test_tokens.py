@@ -97,8 +97,8 @@ def test_the_fingerprint_is_of_the_tokens_alone() -> None:
 
 
 def test_masking_needs_a_mask_token() -> None:
-    assert payload(TOKENS, edits=ALL)["edits"] == ["delete", "insert", "mask", "replace"]
-    assert payload(TOKENS, edits=StripEdits(EDITS))["edits"] == ["delete", "insert", "replace"]
+    assert payload(TOKENS, edits=ALL)["edits"] == ["append", "delete", "insert", "mask", "replace"]
+    assert payload(TOKENS, edits=StripEdits(EDITS))["edits"] == ["append", "delete", "insert", "replace"]
     assert payload(TOKENS)["edits"] == []
 
 
@@ -109,6 +109,7 @@ def test_masking_needs_a_mask_token() -> None:
         (told(action="mask", text="x"), StripEvent("mask", 2, "", 7)),
         (told(action="replace", text="dog"), StripEvent("replace", 2, "dog", 7)),
         (told(action="insert", text="x" * 5000), StripEvent("insert", 2, "x" * 2000, 7)),
+        (told(action="append", text="x" * 5000), StripEvent("append", 2, "x" * 2000, 7)),
         (told(action="select", position=0), StripEvent("select", 0, "", 7)),
         (None, None),
         (told(of="b"), None),  # other tokens

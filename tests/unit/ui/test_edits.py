@@ -122,6 +122,26 @@ def test_insert(name: str, text: str, token: str, new: str, result: str) -> None
     assert edit(name, text, Asked("insert", at(name, text, token), new)) == result
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "token", "new", "result"),
+    [
+        *((name, SAMPLE, "cat", "there", "The cat there is sitting on the mat.") for name in ("bert", "gpt2", "llama")),
+        *((name, "The cat", "cat", "sat", "The cat sat") for name in ("gpt2", "t5", "bert")),  # behind the last token
+        *((name, "The cat", "cat", ".", "The cat.") for name in ("bert", "gpt2")),
+        ("bert", SAMPLE, ".", "Then it left.", "The cat is sitting on the mat. Then it left."),
+        ("bert", SAMPLE, "mat", "now", "The cat is sitting on the mat now."),
+        ("bert", SAMPLE, "s", "X", "The cat is sXitting on the mat."),
+        ("gpt2", "(cat)", "(", "big", "(big cat)"),
+        ("bert", "我爱你", "[UNK]", "们", "我们爱你"),
+        ("bert", "cat 🙂", "[UNK]", "🙃", "cat 🙂 🙃"),
+        ("gpt2", "The  cat", "", "old", "The old cat"),
+        ("bert", SAMPLE, "cat", "[MASK]", "The cat [MASK] is sitting on the mat."),
+    ],
+)
+def test_append(name: str, text: str, token: str, new: str, result: str) -> None:
+    assert edit(name, text, Asked("append", at(name, text, token), new)) == result
+
+
 @pytest.mark.parametrize(("name", "mask"), [("bert", "[MASK]"), ("roberta", "<mask>")])
 def test_a_masked_word_is_one_mask_where_it_was(name: str, mask: str) -> None:
     """The tokenizer itself is asked: the same tokens, with the mask in the place of the word."""
@@ -168,11 +188,17 @@ def test_the_blank_that_a_tokenizer_adds_is_refused() -> None:
 @pytest.mark.parametrize(
     ("asked", "mask", "kind", "said"),
     [
-        (Asked("select", 1), None, InvalidParameter, "'select' is no edit. There are: replace, mask, delete, insert."),
+        (
+            Asked("select", 1),
+            None,
+            InvalidParameter,
+            "'select' is no edit. There are: replace, mask, delete, insert, append.",
+        ),
         (Asked("delete", 99), None, InvalidParameter, "no token at position 99; the last of the 4 tokens is at 3"),
         (Asked("delete", -1), None, InvalidParameter, "no token at position -1"),
         (Asked("replace", 1, "  "), None, InvalidParameter, "Nothing was typed to put in place of the token."),
         (Asked("insert", 1, ""), None, InvalidParameter, "Nothing was typed to put before the token."),
+        (Asked("append", 1, " "), None, InvalidParameter, "Nothing was typed to put after the token."),
         (Asked("mask", 1), None, NoMaskToken, "This model has no mask token."),
     ],
 )
@@ -241,5 +267,6 @@ def test_every_other_word_stays_a_word_of_its_own(name: str, text: str, new: str
     own = words(text)[whole[position]]
     assert words(edited(table, Asked("replace", position, new))[1]) == [*before, *words(new), *after]
     assert words(edited(table, Asked("insert", position, new))[1]) == [*before, *words(new), own, *after]
+    assert words(edited(table, Asked("append", position, new))[1]) == [*before, own, *words(new), *after]
     if before or after:
         assert words(edited(table, Asked("delete", position))[1]) == [*before, *after]

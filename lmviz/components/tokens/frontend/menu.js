@@ -1,9 +1,10 @@
-// The small menu at a token: what it says can be replaced, masked, deleted, or something put before it.
+// The small menu at a token: what it says can be replaced, masked, deleted, or something put before or after it.
 
-const MENU_VERBS = { replace: "Replace", insert: "Insert before", mask: "Mask", delete: "Delete" };
+const MENU_VERBS = { replace: "Replace", insert: "Insert before", append: "Insert after", mask: "Mask", delete: "Delete" };
 const MENU_HINTS = {
   replace: "Type what is to stand there instead.",
   insert: "Type what is to stand before it.",
+  append: "Type what is to stand after it.",
 };
 
 // The menu of a strip. `onEdit(action, text)` is called once, `onClose()` whenever it closes by itself.
@@ -27,11 +28,11 @@ class TokenMenu {
     this.edits = edits;
     this.start = (token.source || token.text).trim();
     this.facts.replaceChildren(...factLines(token, index, look));
-    this.typed = ["replace", "insert"].filter((verb) => edits.includes(verb));
+    this.typed = ["replace", "insert", "append"].filter((verb) => edits.includes(verb));
     this.input.hidden = this.typed.length === 0;
     this.input.value = this.typed[0] === "replace" ? this.start : "";
     this.input.dir = "auto";
-    this.input.setAttribute("aria-label", `${this.typed[0] === "replace" ? "Replace" : "Insert before"} ${stripQuote(this.start)}`);
+    this.input.setAttribute("aria-label", `${MENU_VERBS[this.typed[0]] ?? "Edit"} ${stripQuote(this.start)}`);
     this.hint.textContent = "";
     this.buttons.replaceChildren(...Object.keys(MENU_VERBS).filter((verb) => edits.includes(verb)).map((verb) => this.button(verb)));
     this.node.setAttribute("aria-label", `Edit ${stripQuote(this.start || token.text)}`);
