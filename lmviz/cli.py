@@ -153,7 +153,12 @@ def _run(args: argparse.Namespace) -> int:
     out, given = _out_path(args.out), _given(args, analysis)
     import lmviz
 
-    result = lmviz.run(args.slug, _model(args), on_progress=_show_progress, **given)
+    if args.resume is None:
+        result = lmviz.run(args.slug, _model(args), on_progress=_show_progress, **given)
+    else:
+        from lmviz.analyses.bias.benchmarks import resume
+
+        result = resume(args.slug, _model(args), file=Path(args.resume), on_progress=_show_progress, **given)
     _clear_progress()
     if out is None:
         sys.stdout.buffer.write(_encoded(result, "json"))
@@ -243,6 +248,7 @@ def _parser(analysis: "Analysis[Any, Any] | None") -> _Parser:
     run.add_argument("slug", metavar="SLUG", help="the analysis, as 'lmviz analyses' lists them")
     run.add_argument("--model", required=True, help="a catalog id, a Hugging Face id, a folder, or remote:NAME")
     run.add_argument("--out", metavar="FILE", help=f"ending in {', '.join(ENDINGS)} (default: JSON to the terminal)")
+    run.add_argument("--resume", metavar="FILE", help="keep a benchmark's rows in it, and go on from those it has")
     _add_loading(run)
     if analysis is not None:
         _add_parameters(run, analysis.params)

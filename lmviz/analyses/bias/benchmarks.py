@@ -1,6 +1,7 @@
 """Every benchmark there is, by its slug: to run one batch by batch, or in all of its variants."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.bias import crows_pairs, minimal_pairs, stereoset_sentences
 from lmviz.analyses.bias.items import Benchmark
+from lmviz.analyses.bias.resuming import resumed
 from lmviz.analyses.bias.running import BenchmarkRun, completed, prepared
 from lmviz.errors import NotForThisModel, UnknownAnalysis, did_you_mean
 from lmviz.remote import RemoteModel, only_predicts
@@ -45,6 +47,29 @@ def bias_run(slug: str, model: "LoadedModel | RemoteModel", **params: Any) -> Be
     if isinstance(model, RemoteModel):
         raise NotForThisModel(only_predicts(model.id))
     return prepared(BENCHMARKS[slug], model, params=ANALYSES[slug].make_params(params))
+
+
+def resume(
+    slug: str, model: "LoadedModel | RemoteModel", *, file: Path, on_progress: Progress = ignore, **params: Any
+) -> PairScores:
+    """Run a benchmark so that it can be stopped at any time, and go on with what a file has of it.
+
+    Args:
+        slug: A name in `BENCHMARKS`.
+        model: The model that is asked.
+        file: Where each scored row is added as a line of JSON; it need not be there yet.
+        on_progress: Told after every batch.
+        **params: As for `bias_run`.
+
+    Returns:
+        The result of all rows, those of before among them.
+
+    Raises:
+        InvalidParameter: The file is of another run, or whatever `bias_run` refuses.
+        CorruptedFile: The file is damaged.
+    """
+    run = bias_run(slug, model, **params)
+    return completed(run, batches=resumed(run, file), on_progress=on_progress)
 
 
 def every_variant(
