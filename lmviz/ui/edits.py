@@ -33,7 +33,8 @@ def edited(table: TokenTable, asked: Asked, *, mask_token: str | None = None) ->
 
     A replaced or masked token keeps the blanks around it; a deleted one takes the blank before it along. What is
     inserted stands before the token as a word of its own, or inside the word when the token continues one; what is
-    appended stands after it in the same way. A blank is put where two words would run into each other that were apart, and none where there is one already.
+    appended stands after it in the same way. A blank is put where two words would run into each other that were apart,
+    and none where there is one already.
 
     Args:
         table: Tokens and texts as they are.

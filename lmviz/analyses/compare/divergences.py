@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import rankdata
 
 Shares = Float[np.ndarray, "*row outcome"]
 Numbers = Float[np.ndarray, "*row"]
@@ -34,6 +33,8 @@ def rank_correlation(x: Float[np.ndarray, "*row entry"], y: Float[np.ndarray, "*
     """Give Spearman's ρ: the correlation of the ranks, equal values sharing theirs; NaN where one side is constant."""
     if x.shape[-1] == 0:
         return np.full(x.shape[:-1], np.nan)
+    from scipy.stats import rankdata  # half a second to import: not for who only asks what there is
+
     left, right = (rankdata(side, axis=-1) - (side.shape[-1] + 1) / 2 for side in (x, y))  # mean rank taken off
     scale = np.sqrt((left**2).sum(axis=-1) * (right**2).sum(axis=-1))
     together = (left * right).sum(axis=-1)

@@ -69,8 +69,8 @@ class StripEdits:
 class StripEvent:
     """What a person did to a token.
 
-    `text` is what was typed for "replace", "insert" and "append", else empty. `number` rises with every event, also from one
-    visit of the page to the next: handle an event once by remembering the number of the last.
+    `text` is what was typed for "replace", "insert" and "append", else empty. `number` rises with every event, also
+    from one visit of the page to the next: handle an event once by remembering the number of the last.
     """
 
     action: Action
