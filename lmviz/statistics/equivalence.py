@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr, bdtrc, stdtr
 
 from lmviz.errors import InvalidParameter
 from lmviz.statistics.inputs import check_counts, checked_values
@@ -34,6 +33,8 @@ def tost(values: ArrayLike, *, low: float, high: float) -> float:
     if error == 0:
         return 0.0 if low < mean < high else 1.0
     degrees = len(numbers) - 1
+    from scipy.special import stdtr  # slow to import
+
     return float(max(stdtr(degrees, (low - mean) / error), stdtr(degrees, (mean - high) / error)))
 
 
@@ -58,6 +59,8 @@ def tost_share(successes: int, n: int, *, low: float = 0.45, high: float = 0.55)
         raise InvalidParameter(f"A share cannot lie between {low} and {high}. Give a band inside 0 to 1.")
     if n == 0:
         return 1.0
+    from scipy.special import bdtr, bdtrc  # slow to import
+
     at_least = float(bdtrc(successes - 1, int(n), low)) if successes else 1.0  # P(X ≥ successes)
     return max(at_least, float(bdtr(successes, int(n), high)))
 

@@ -3,8 +3,6 @@
 import math
 from bisect import bisect_left
 
-from scipy.special import betaincinv
-
 from lmviz.statistics.inputs import check_between, check_counts
 from lmviz.statistics.proportions import sign_test
 
@@ -30,6 +28,8 @@ def minimum_detectable_difference(n: int, *, power: float = 0.8, level: float = 
     check_between("The power", power)
     check_between("The level", level)
     fewest = _fewest_significant(n, 1 - level)
+    from scipy.special import betaincinv  # slow to import
+
     return math.nan if fewest is None else abs(float(betaincinv(fewest, n - fewest + 1, power)) - 0.5)
 
 

@@ -2,8 +2,6 @@
 
 import math
 
-from scipy.special import bdtr, ndtri
-
 from lmviz.statistics.inputs import check_between, check_counts
 
 
@@ -26,6 +24,8 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """
     check_counts(successes, n)
     check_between("The level", level)
+    from scipy.special import ndtri  # slow to import
+
     z = float(ndtri((1 + level) / 2))
     among = successes * (n - successes) / n if n else 0.0
     half = z * math.sqrt(among + z**2 / 4)
@@ -51,6 +51,8 @@ def sign_test(successes: int, n: int) -> float:
     """
     check_counts(successes, n)
     fewer = min(successes, n - successes)
+    from scipy.special import bdtr  # slow to import
+
     return min(1.0, 2 * float(bdtr(fewer, int(n), 0.5))) if n else 1.0
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, stdtrit
 
 from lmviz.errors import InvalidParameter
 from lmviz.statistics.inputs import check_between, checked_values, cluster_codes
@@ -72,6 +71,8 @@ def _expanded_tail(sizes: np.ndarray, tail: float) -> float:
     """Give the tail of the resampled statistic that has the coverage asked for."""
     units = float(sizes.sum()) ** 2 / float((sizes.astype(np.float64) ** 2).sum())
     degrees = max(units - 1, 1.0)
+    from scipy.special import ndtr, stdtrit  # slow to import
+
     return float(ndtr(math.sqrt((degrees + 1) / degrees) * stdtrit(degrees, tail)))
 
 

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int32
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order
-from scipy.sparse.csgraph import maximum_flow as solve
 
 from lmviz.analyses.attention.selecting import check_shares
 from lmviz.analyses.base import Progress, ignore
@@ -86,6 +83,10 @@ class _Network:
 
     def cut_between(self, query: int, key: int) -> tuple[float, float]:
         """Give the smallest cut between a query and a key, and how far the flow found stays below it."""
+        from scipy.sparse import csr_array  # slow to import, and few ask for a flow
+        from scipy.sparse.csgraph import breadth_first_order
+        from scipy.sparse.csgraph import maximum_flow as solve
+
         first, last = (key, query) if self.is_causal else (0, self.n - 1)
         edges = self._edges_of(last - first + 1)
         window = self.layers[:, first : last + 1, first : last + 1]
