@@ -1,7 +1,6 @@
 """The lmviz command: open the app, run one analysis, list, fetch and check models."""
 
 import argparse
-import json
 import os
 import sys
 import typing
@@ -10,6 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from lmviz import cli_files, cli_rows
 from lmviz.errors import InvalidParameter, LmvizError, UnknownAnalysis, did_you_mean
 from lmviz.parsing import describe, parse_value
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
     from lmviz.remote import RemoteModel
     from lmviz.results import Result
-
-TABLES = ("csv", "parquet")
-PICTURES = ("html", "svg", "png")
-ENDINGS = ("json", *TABLES, *PICTURES)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,47 +66,6 @@ def _analysis(slug: str) -> "Analysis[Any, Any]":
     return ANALYSES[slug]
 
 
-def _out_path(text: str | None) -> Path | None:
-    """Check where the answer goes before anything is computed."""
-    if text is None:
-        return None
-    path = Path(text)
-    if path.suffix.removeprefix(".").lower() not in ENDINGS:
-        raise InvalidParameter(f"The ending of '{text}' says nothing; it can be .{', .'.join(ENDINGS)}.")
-    try:
-        has_folder = path.absolute().parent.is_dir()
-    except OSError as error:
-        raise InvalidParameter(f"'{text[:200]}' cannot be written ({error.strerror}); choose another place.") from None
-    if not has_folder:
-        raise InvalidParameter(f"There is no folder '{path.absolute().parent}'; make it first or choose another.")
-    return path
-
-
-def _encoded(result: "Result", ending: str) -> bytes:
-    """Give a result in the form that a file ending asks for."""
-    if ending == "json":
-        return (json.dumps(result.to_dict(), ensure_ascii=False) + "\n").encode(errors="backslashreplace")
-    if ending == "csv":
-        return f"{_first_line(result)}\n{result.to_frame().to_csv(index=False)}".encode(errors="replace")
-    if ending == "parquet":
-        frame = result.to_frame()
-        frame.attrs["provenance"] = result.to_dict()["provenance"]  # kept in the schema's metadata
-        return frame.to_parquet(index=False)
-    from lmviz.figures.export import render
-
-    return render(result, ending)
-
-
-def _first_line(result: "Result") -> str:
-    """Write what a CSV file begins with: where the numbers come from, on one line.
-
-    It has no straight quotation marks: a reader that skips it would look for their other halves.
-    """
-    from lmviz.figures.provenance import caption
-
-    return "# " + " ".join(caption(result).split()).replace('"', "”")
-
-
 def _show_progress(fraction: float, message: str = "") -> None:
     """Keep one line of a terminal up to date; a file or a pipe gets none."""
     if sys.stderr.isatty():
@@ -142,15 +97,20 @@ def _model(args: argparse.Namespace) -> "LoadedModel | RemoteModel":
     import lmviz
     from lmviz.remote import is_remote
 
-    if is_remote(args.model):
-        return lmviz.remote_model(args.model)
-    return lmviz.load(args.model, dtype=args.dtype, device=args.device, device_map=args.device_map)
+    return lmviz.remote_model(args.model) if is_remote(args.model) else _loaded(args, args.model)
+
+
+def _loaded(args: argparse.Namespace, name: str) -> "LoadedModel":
+    """Load a model as the options say."""
+    import lmviz
+
+    return lmviz.load(name, dtype=args.dtype, device=args.device, device_map=args.device_map)
 
 
 def _run(args: argparse.Namespace) -> int:
     """Run one analysis and write its result."""
     analysis = _analysis(args.slug)
-    out, given = _out_path(args.out), _given(args, analysis)
+    out, given = cli_files.out_path(args.out), _given(args, analysis)
     import lmviz
 
     if args.resume is None:
@@ -159,15 +119,23 @@ def _run(args: argparse.Namespace) -> int:
         from lmviz.analyses.bias.benchmarks import resume
 
         result = resume(args.slug, _model(args), file=Path(args.resume), on_progress=_show_progress, **given)
+    return _write(result, out)
+
+
+def _rows(args: argparse.Namespace) -> int:
+    """Compare two sides over the rows of a file and write what both say."""
+    out, a = cli_files.out_path(args.out), _loaded(args, args.model)
+    b = a if args.model_b in (None, args.model) else _loaded(args, args.model_b)
+    return _write(cli_rows.compared(args, a, b=b, on_progress=_show_progress), out)
+
+
+def _write(result: "Result", out: Path | None) -> int:
+    """Write a result to a file, or as JSON to the terminal."""
     _clear_progress()
     if out is None:
-        sys.stdout.buffer.write(_encoded(result, "json"))
-        return 0
-    data = _encoded(result, out.suffix.removeprefix(".").lower())
-    try:
-        out.write_bytes(data)
-    except OSError as error:
-        raise InvalidParameter(f"'{out}' cannot be written ({error.strerror}); choose another place.") from None
+        sys.stdout.buffer.write(cli_files.encoded(result, "json"))
+    else:
+        cli_files.write(result, out)
     return 0
 
 
@@ -209,9 +177,7 @@ def _pull(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     """Print a model's self-check; a failed one gives status 2."""
-    import lmviz
-
-    model = lmviz.load(args.model, dtype=args.dtype, device=args.device, device_map=args.device_map)
+    model = _loaded(args, args.model)
     for check in model.self_check:
         print(f"{'passed' if check.passed else 'FAILED'}  {check.sentence}")
     for sentence in model.lacks:
@@ -247,11 +213,17 @@ def _parser(analysis: "Analysis[Any, Any] | None") -> _Parser:
     run = command("run", _run, text="run one analysis; 'lmviz run SLUG --help' shows its parameters")
     run.add_argument("slug", metavar="SLUG", help="the analysis, as 'lmviz analyses' lists them")
     run.add_argument("--model", required=True, help="a catalog id, a Hugging Face id, a folder, or remote:NAME")
-    run.add_argument("--out", metavar="FILE", help=f"ending in {', '.join(ENDINGS)} (default: JSON to the terminal)")
+    run.add_argument(
+        "--out", metavar="FILE", help=f"ending in {', '.join(cli_files.ENDINGS)} (default: JSON to the terminal)"
+    )
     run.add_argument("--resume", metavar="FILE", help="keep a benchmark's rows in it, and go on from those it has")
     _add_loading(run)
     if analysis is not None:
         _add_parameters(run, analysis.params)
+    rows = command("rows", _rows, text="compare two models, or two texts a row, over a file of texts")
+    cli_rows.add_options(rows)
+    rows.add_argument("--out", metavar="FILE", help="as for run")
+    _add_loading(rows)
     command("analyses", _list_analyses, text="list the analyses")
     command("models", _list_models, text="list the models of the catalog and of servers")
     command("pull", _pull, text="fetch a model").add_argument("model", metavar="MODEL")

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+import lmviz
 from lmviz.analyses import ANALYSES
 from lmviz.cli import main
 from lmviz.models.catalog import CATALOG
@@ -174,3 +175,24 @@ def test_the_same_as_a_program(model_folder: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert json.loads(out.read_text())["type"] == "LayerHeadGrid"
+
+
+def test_rows_of_a_file_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = tmp_path / "texts.csv", tmp_path / "out.csv"
+    table.write_text("text,other\nThe cat sat.,The dog sat.\nbroken\nHe left.,She left.\n", encoding="utf-8")
+    words = ["rows", str(table), "--model", "minilm-mlm"]
+    assert main([*words, "--text-b", "other", "--out", str(out)]) == 0
+    found = pd.read_csv(out, skiprows=1)
+    assert found["line"].tolist() == [2, 3, 4]
+    assert found["problem"].isna().tolist() == [True, False, True]
+    one = lmviz.run("surprisal", lmviz.load("minilm-mlm"), text="She left.")
+    assert float(found["answer_b"][2].split()[0]) == pytest.approx(float(np.nansum(one.scores)), abs=2e-3)  # type: ignore[attr-defined]
+    for more, said in (
+        ([], "Both sides are the same"),
+        (["--text-b", "nothing"], "There are: text, other."),
+        (["--text-b", "other", "--task", "magic"], "no task 'magic'"),
+    ):
+        assert main([*words, *more]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["rows", str(tmp_path / "no.csv"), "--model", "minilm-mlm", "--text-b", "b"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
