@@ -10,6 +10,7 @@ CARDS = ("pronoun", "agreement", "repetition")
 EMBEDDED = ("minilm", "smollm2-135m")
 ATTENTION = "pages/attention.py"
 PREDICTIONS = "pages/predictions.py"
+COMPARE = "pages/compare.py"
 HEADS = (  # model, what it does, a text to try it on
     ("minilm-mlm", "Fill in a word", "The doctor told the [MASK] to rest."),
     ("minilm-sentiment", "Positive or negative", "The film was not good, but the music was."),
@@ -53,6 +54,11 @@ def page() -> None:
     st.caption(
         "Words for a mask, the next token, surprisal, text with its alternatives, labels, tags, answers; change a word "
         "with a click and see what it changes."
+    )
+    st.page_link(COMPARE, label="**Compare** · Where do two models, or two texts, differ?", icon=":material/compare:")
+    st.caption(
+        "A, B and B − A on one scale, even between models with different tokenizers: expected tokens, surprisal, "
+        "attention, layers, labels; and thousands of texts from a file, sorted by disagreement."
     )
     st.page_link("pages/methods.py", label="**Methods** · What stands behind each number?", icon=":material/menu_book:")
     st.caption("The paper, the invariants and the caution of every method.")

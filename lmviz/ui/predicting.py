@@ -48,6 +48,7 @@ def facts(answer: Answer, *more: str) -> None:
 def bars(rows: Sequence[Row], *, what: str, has_ids: bool = True, is_share: bool = True) -> None:
     """Draw candidates as a table of bars; after a change of the text, with what they were before."""
     columns: dict[str, Any] = {
+        **({"rank": _ranks(rows)} if has_ids else {}),
         what: [named(row.name) for row in rows],
         "probability": [row.probability for row in rows],
     }
@@ -67,9 +68,15 @@ def bars(rows: Sequence[Row], *, what: str, has_ids: bool = True, is_share: bool
             "probability": share if is_share else number,
             "before": st.column_config.NumberColumn(format="%.4f", help="Before the text was changed."),
             "change": st.column_config.NumberColumn(format="%+.4f"),
+            "rank": st.column_config.NumberColumn(format="%d", width="small"),
             "token id": st.column_config.NumberColumn(format="%d", width="small"),
         },
     )
+
+
+def _ranks(rows: Sequence[Row]) -> list[int | None]:
+    """Count the candidates, which come best first; one that was only among them before a change has no rank now."""
+    return [None if np.isnan(row.probability) else rank for rank, row in enumerate(rows, start=1)]
 
 
 def named(token: str) -> str:

@@ -143,10 +143,10 @@ def next_token(model: Any) -> Clicked:
 
 
 def _with_before_last(model: Any, rows: list[Row]) -> list[Row]:
-    before = predictions.original()
-    if before is None:
+    given = predictions.original_texts()
+    if given is None:
         return rows
-    then = predictions.ask(model, "token-distributions", text=before[0], top_k=predictions.CANDIDATES).result
+    then = predictions.ask(model, "token-distributions", **given, top_k=predictions.CANDIDATES).result
     return predictions.against(rows, predictions.rows_of(then, len(then.positions) - 1))
 
 

@@ -134,8 +134,25 @@ def _show(model: Any, tree: ContinuationTree, *, tip: int, place: Any) -> None:
         frame.hint(tree.note)
     if event is not None:
         st.session_state["continuation_position"] = event.position
+    _offer_attention(model, tree, path)
     _alternatives(model, tree, path)
     below(result, name="continuations")
+
+
+def _offer_attention(model: Any, tree: ContinuationTree, path: tuple[int, ...]) -> None:
+    """Lead from what an encoder-decoder wrote to where it looked in its source while writing."""
+    if getattr(model, "kind", "") != "encoder-decoder":
+        return
+    special = set(model.tokenizer.all_special_ids)
+    text = "".join(tree.tokens[node] for node in path if int(tree.token_ids[node]) not in special).strip()
+    if text and st.button(
+        "See where it looked while writing",
+        key="cross_attention",
+        on_click=selection.change,
+        kwargs={"target_text": text, "part": "cross"},
+        help="Opens the cross attention of this text on the attention page.",
+    ):
+        st.switch_page("pages/attention.py")
 
 
 _LOOK = StripLook(

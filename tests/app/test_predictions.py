@@ -203,3 +203,25 @@ def test_the_task_and_the_position_are_in_the_link(app: Open) -> None:
     with_text(test, "a cat sat")
     assert "position" not in test.query_params  # it belonged to another text
     assert test.query_params["task"] == "surprisal"
+
+
+def test_candidates_are_ranked_and_those_that_are_gone_are_not(app: Open) -> None:
+    test = with_text(app("predictions", family="bert"), "the [MASK] sat on the mat")
+    assert tables(test)[0]["rank"].tolist() == list(range(1, 11))
+    change(test, "the [MASK] sat on the hat")
+    changed = tables(test)[0]
+    assert changed["rank"].isna().tolist() == changed["probability"].isna().tolist()
+
+
+def test_an_encoder_decoder_leads_to_where_it_looked_while_writing(app: Open) -> None:
+    test = with_text(app("predictions", family="bart"), "the cat sat on the mat")
+    pills(test, "task").set_value("generate").run()
+    test.number_input(key="n_new").set_value(6).run()
+    test.button(key="write").click().run()
+    assert not test.error
+    test.button(key="cross_attention").click().run()
+    assert test.query_params["part"] == "cross"
+    assert test.query_params["target"].strip()
+    test.switch_page("pages/attention.py").run()
+    assert not test.exception
+    assert not test.error
