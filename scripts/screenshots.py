@@ -18,12 +18,17 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "screenshots"
 BROWSERS = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REPEATED = "Mr+Alder+met+Ms+Birch+in+Oslo.+Two+years+later,+Mr+Alder+met+Ms+Birch+in+Oslo."
+NURSE, MECHANIC = "The+nurse+said+that+she+was+tired.", "The+mechanic+said+that+he+was+tired."
+KEYS = "The+keys+to+the+cabinet+is+on+the+table."
 PAGES = {
     "home": "/",
     "attention": "/attention?model=minilm&text=The+cat+sat+on+the+mat+because+it+was+tired.&head=L5H11&locked=q8",
     "attention-decoder": f"/attention?model=smollm2-135m&text={REPEATED}&head=L17H5&locked=q17&statistic=induction",
     "predictions": "/predictions?model=minilm-mlm&text=The+doctor+told+the+[MASK]+to+[MASK].",
     "tags": "/predictions?model=minilm-pos&text=The+old+man+saw+the+boats+in+Paris+yesterday.",
+    "compare": "/compare?model=minilm-mlm&model_b=smollm2-135m&text=The+doctor+told+the+[MASK]+to+rest.",
+    "compare-heads": f"/compare?model=minilm-mlm&text={NURSE}&text_b={MECHANIC}&compared=attention-pattern",
+    "compare-surprisal": f"/compare?model=minilm-mlm&model_b=smollm2-135m&text={KEYS}&compared=surprisal",
     "continuation": "/predictions?model=smollm2-135m&text=The+capital+of+France+is&task=next-token",
 }
 LOOKS: dict[str, dict[str, Any]] = {
@@ -62,8 +67,8 @@ def take(browser: Browser, address: str, page_name: str, look: str) -> None:
         main = page.get_by_test_id("stMain")
         main.get_by_text("What is here").wait_for(timeout=PATIENCE * 1000)
         main.get_by_text("Loading and checking").first.wait_for(state="hidden", timeout=PATIENCE * 1000)
-    elif "/predictions" in PAGES[page_name]:
-        page.locator(".lmviz-token-strip").first.wait_for(timeout=PATIENCE * 1000)
+    elif "/predictions" in PAGES[page_name] or "/compare" in PAGES[page_name]:
+        page.locator(".lmviz-token-strip, .lmviz-panels").first.wait_for(timeout=PATIENCE * 1000)
         page.get_by_text("Method, reference, caution").wait_for(timeout=PATIENCE * 1000)
     else:
         page.locator('.lmviz-explorer[data-ready="true"][data-exact="true"]').wait_for(timeout=PATIENCE * 1000)
