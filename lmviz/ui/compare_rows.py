@@ -106,13 +106,15 @@ def _columns(source: Source) -> Columns:
         return Columns()
     with st.container(horizontal=True, gap="small"):
         first = _likely(names, (TEXT, "sentence", "prompt", "question", "premise"))
-        text = st.selectbox("Text", names, index=names.index(first), key="rows_text", width=200)
+        text = st.selectbox("Column of texts", names, index=names.index(first), key="rows_text", width=200)
         optional = (_NONE, *names)
         pair = _likely(optional, ("text_pair", "sentence2", "hypothesis"))
         second = _likely(optional, ("text_b", "changed", "edited"))
-        text_pair = st.selectbox("Second text", optional, index=optional.index(pair), key="rows_pair", width=200)
+        text_pair = st.selectbox(
+            "Column of second texts", optional, index=optional.index(pair), key="rows_pair", width=200
+        )
         text_b = st.selectbox(
-            "Text of B",
+            "Column of texts for B",
             optional,
             index=optional.index(second),
             key="rows_b",
