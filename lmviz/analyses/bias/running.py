@@ -1,5 +1,6 @@
 """A benchmark run on a model: batch by batch, so that it can be watched, stopped, kept and gone on with."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -42,6 +43,12 @@ class BenchmarkRun:
     def n_items(self) -> int:
         """How many rows will be answered, broken ones included; the source is read once for it."""
         return sum(1 for _ in self._rows())
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How many rows the whole source has of each category, whatever is asked for; broken ones are under ""."""
+        rows = self.benchmark.read(self.params, self.files)
+        return dict(sorted(Counter("" if isinstance(row, BrokenRow) else row.category for row in rows).items()))
 
     @cached_property
     def signature(self) -> dict[str, Any]:

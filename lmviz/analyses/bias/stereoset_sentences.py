@@ -225,7 +225,7 @@ def _named(found: StereoSetScores) -> dict[str, float]:
     return {"lms": found.lms, "ss": found.ss, "icat": found.icat}
 
 
-BENCHMARK = Benchmark("stereoset", "StereoSet", _files, _read, _ways, summarise)
+BENCHMARK = Benchmark("stereoset", "StereoSet", _files, _read, _ways, summarise, first="the stereotypical sentence")
 ANALYSIS = analysis(
     BENCHMARK,
     StereoSetParams,
