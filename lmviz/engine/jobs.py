@@ -100,6 +100,7 @@ class Job(Generic[Item]):
             sentence = (
                 f"The job stopped at a fault of its own ({type(error).__name__}). What is done is kept; try again."
             )
+        self._batches = iter(())  # what it was made of, such as models, is not held any longer
         with self._guard:
             self._outcome, self._sentence, self._ended = outcome, sentence, time.perf_counter()
 

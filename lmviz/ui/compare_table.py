@@ -25,7 +25,7 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def progress(job: Job[Any]) -> None:
+def progress(job: Job[Any], *, key: str = "rows_stop") -> None:
     """Say how far it is, how long it will still take, and offer to stop it."""
     state = job.state
     done = f"{state.n_done:,} of {state.n_items:,} rows"
@@ -38,7 +38,7 @@ def progress(job: Job[Any]) -> None:
     left = "" if state.seconds_left is None else f", about {duration(state.seconds_left)} left"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.progress(state.fraction, text=f"{done}{left}", width=520)
-        st.button("Stop", key="rows_stop", on_click=job.cancel)
+        st.button("Stop", key=key, on_click=job.cancel)
 
 
 def table(answers: Sequence[RowAnswer], task: RowTask) -> RowAnswer | None:

@@ -8,7 +8,7 @@ import streamlit as st
 from lmviz.errors import LmvizError, NotForThisModel
 from lmviz.remote import RemoteModel, is_remote, only_predicts, remote_model, settings
 from lmviz.remote.model import PREFIX
-from lmviz.ui import examples, frame, memory, selection
+from lmviz.ui import choices, examples, frame, memory, selection
 
 _BADGE = "_badge_slot"
 _TARGET = "_target_slot"  # None once it is filled
@@ -166,9 +166,7 @@ def _experts() -> None:
     chosen = selection.current()
     with st.expander("Expert settings", type="compact"):
         selection.keep_widget("dtype", chosen.dtype)
-        st.selectbox(
-            "Numbers", selection.DTYPES, key="dtype", on_change=take("dtype"), help="What weights are held in."
-        )
+        st.selectbox("Numbers", choices.DTYPES, key="dtype", on_change=take("dtype"), help="What weights are held in.")
         selection.keep_widget("device", chosen.device)
         there = ("auto", *_devices())  # what a link asked for stays listed: the page says that it is not there
         names = there if chosen.device in there else (*there, chosen.device)

@@ -33,6 +33,11 @@ def pages(root: Path) -> dict[str, list[Any]]:
                 title="Compare",
                 help="Two models, two texts, or both: A, B and the difference.",
             ),
+            st.Page(
+                folder / "bias.py",
+                title="Bias",
+                help="What a model prefers on published benchmarks and your own pairs, with intervals.",
+            ),
         ],
         "About": [
             st.Page(

@@ -9,38 +9,11 @@ import streamlit as st
 
 from lmviz.ui import examples
 from lmviz.ui import view as views
+from lmviz.ui.choices import CHOICES
 from lmviz.ui.view import View
 
 LONGEST_IN_LINK = 2000  # characters of text; a longer link breaks in mail programs and logs
 DEFAULT_TEXT = "The cat sat on the mat because it was tired."
-DTYPES = ("float32", "bfloat16", "float16")
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PARTS = ("encoder", "decoder", "cross")
-WHATS = ("attention", "value-weighted")
-TASKS = (
-    "fill-mask",
-    "next-token",
-    "surprisal",
-    "generate",
-    "next-sentence",
-    "classify",
-    "tag-tokens",
-    "answer-span",
-)
-COMPARED = (
-    "token-distributions",
-    "surprisal",
-    "attention-pattern",
-    "attention-rollout",
-    "head-statistics",
-    "cka",
-    "classify",
-    "next-sentence",
-    "tag-tokens",
-    "answer-span",
-    "generate",
-    "rows",
-)
 
 _STATE = "_selection"
 _LINK = "_link"
@@ -56,7 +29,8 @@ class Selection:
 
     `position` is the token looked at outside the attention page, -1 for none. `model_b` and `text_b` are what is
     compared with, empty where it is the same; `compared` says in what, `head_pair` which heads ("L5H1:L29H3"), and
-    `unit` which word of both, -1 for none.
+    `unit` which word of both, -1 for none. On the bias page, `lab` is what is asked of `benchmark`, with `variant` and
+    `categories`, separated by "|", empty for the default and for all, and `limit` rows, -1 for all.
     """
 
     model: str = "minilm"
@@ -74,6 +48,12 @@ class Selection:
     compared: str = ""
     head_pair: str = ""
     unit: int = -1
+    lab: str = "scores"
+    benchmark: str = "crows-pairs"
+    source: str = "shipped"
+    variant: str = ""
+    categories: str = ""
+    limit: int = -1
     view: View = field(default_factory=View)
 
     @property
@@ -99,19 +79,12 @@ class Selection:
 
 
 _TEXTS = {"text": "text", "pair": "text_pair", "target": "target_text", "text_b": "text_b"}
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "part": PARTS,
-    "what": WHATS,
-    "dtype": DTYPES,
-    "device": DEVICES,
-    "task": TASKS,
-    "compared": COMPARED,
-}
 _LEFT_OUT = "characters"  # in a link: how long the texts are that it does not carry
-_PLACES = ("position", "unit")
-_MODEL_B, _PAIR = "model_b", "head_pair"
+_PLACES = ("position", "unit", "limit")
+_FREE = ("model_b", "variant", "categories")  # any words: what they name is looked up where it is used
+_PAIR = "head_pair"
 _PAIRED = re.compile(r"(L\d{1,4}(H\d{1,4})?|mean):(L\d{1,4}(H\d{1,4})?|mean)")
-_OWN = ("model", *_TEXTS, _LEFT_OUT, *_PLACES, _MODEL_B, _PAIR, *_CHOICES)
+_OWN = ("model", *_TEXTS, _LEFT_OUT, *_PLACES, *_FREE, _PAIR, *CHOICES)
 
 
 def to_url(selection: Selection) -> dict[str, str]:
@@ -122,11 +95,11 @@ def to_url(selection: Selection) -> dict[str, str]:
         words |= {word: getattr(selection, name) for word, name in _TEXTS.items() if getattr(selection, name)}
     else:
         words[_LEFT_OUT] = str(selection.n_characters)
-    for name in _CHOICES:
+    for name in CHOICES:
         if getattr(selection, name) != getattr(Selection, name):
             words[name] = getattr(selection, name)
     words |= {name: str(getattr(selection, name)) for name in _PLACES if getattr(selection, name) >= 0}
-    words |= {name: getattr(selection, name) for name in (_MODEL_B, _PAIR) if getattr(selection, name)}
+    words |= {name: getattr(selection, name) for name in (*_FREE, _PAIR) if getattr(selection, name)}
     return words | views.to_url(selection.view)
 
 
@@ -144,7 +117,7 @@ def from_url(words: Mapping[str, str], *, start: Selection) -> tuple[Selection, 
     notes: list[str] = []
     if "text" in words:
         changes |= {name: words.get(word, "") for word, name in _TEXTS.items()}
-    for name, known in _CHOICES.items():
+    for name, known in CHOICES.items():
         value = words.get(name, getattr(Selection, name))
         changes[name] = value if value in known else getattr(Selection, name)
         if name in words and value not in known:
@@ -154,7 +127,8 @@ def from_url(words: Mapping[str, str], *, start: Selection) -> tuple[Selection, 
         changes[name] = int(place) if place.isdecimal() and len(place) < 7 else -1
         if name in words and changes[name] < 0:
             notes.append(_strange(name, place))
-    changes[_MODEL_B], pair = words.get(_MODEL_B, "").strip(), words.get(_PAIR, "")
+    changes |= {name: words.get(name, "").strip() for name in _FREE}
+    pair = words.get(_PAIR, "")
     changes[_PAIR] = pair if _PAIRED.fullmatch(pair) else ""
     if pair != changes[_PAIR]:
         notes.append(_strange(_PAIR, pair))
@@ -252,7 +226,7 @@ def read_link() -> None:
         st.session_state[_NOTES] = strange
         st.session_state[_LINK] = words
         asked = dict(st.session_state.get(_ASKED, {}))
-        for name in ("model", _MODEL_B):
+        for name in ("model", "model_b"):
             if getattr(selection, name) != getattr(current(), name):
                 asked[name] = getattr(selection, name)
         st.session_state[_ASKED] = asked

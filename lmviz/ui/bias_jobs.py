@@ -1,0 +1,85 @@
+"""Benchmarks in the background: several runs one after the other, what is done of each, and what was done before."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import streamlit as st
+
+from lmviz.analyses.bias.items import ItemScore
+from lmviz.analyses.bias.running import BenchmarkRun
+from lmviz.engine.jobs import Job
+from lmviz.engine.local import gate
+from lmviz.results import PairScores
+from lmviz.ui import compare_table, memory
+
+KEY = "bias"
+Runs = Mapping[str, BenchmarkRun]
+Named = tuple[str, ItemScore]
+_DONE = "_bias_done"
+_MOST_KEPT = 16  # of what this visitor has run, so that going back shows it again
+
+
+def start(runs: Runs, n_rows: int, *, of: str) -> None:
+    """Run every row of every run; whatever this visitor ran here before is stopped, and what is done of it kept."""
+    keep()
+    device = next(iter(runs.values())).model.device
+    job: Job[Named] = Job(_batches(runs), n_rows * len(runs), gate=gate(device), name="bias")
+    memory.jobs().start(KEY, job, of=of)
+    st.session_state.setdefault(_DONE, OrderedDict())[of] = job
+
+
+def _batches(runs: Runs) -> Iterator[tuple[Named, ...]]:
+    for name, run in runs.items():
+        for batch in run.batches():
+            yield tuple((name, score) for score in batch)
+
+
+def keep() -> None:
+    """Forget the oldest of what was run."""
+    done: OrderedDict[str, Job[Named]] = st.session_state.setdefault(_DONE, OrderedDict())
+    while len(done) >= _MOST_KEPT:
+        done.popitem(last=False)
+
+
+def find(of: str) -> Job[Named] | None:
+    """Give what was run for a question, whether it goes on, has ended or was stopped."""
+    found: Job[Named] | None = st.session_state.get(_DONE, {}).get(of)
+    return found
+
+
+def results(runs: Runs, job: Job[Named], *, of: str) -> dict[str, PairScores]:
+    """Sum up what there is so far of each run, those without a row left out."""
+    items = job.items
+    found = {}
+    for name, run in runs.items():
+        scores = [score for owner, score in items if owner == name]
+        if scores:
+            found[name] = memory.result(
+                ("bias", of, name, len(scores)), lambda run=run, scores=scores: run.result(scores)
+            )
+    return found
+
+
+def offer(runs: Runs, *, n_rows: int, seconds: float, of: str, label: str) -> None:
+    """Offer to begin, saying how long it will take."""
+    said = f"about {compare_table.duration(seconds)}" if seconds > 2.0 else "a moment"
+    each = f"{n_rows:,} rows" if len(runs) == 1 else f"{n_rows:,} rows, {len(runs)} times"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            label, key="bias_start", type="primary", on_click=start, args=(runs, n_rows), kwargs={"of": of}
+        )  # a click that starts another run ends the one that goes on
+        st.caption(f"{each}, {said}. It runs in the background and can be stopped.", width="content")
+
+
+def watch(job: Job[Named], draw: Callable[[], Any]) -> None:
+    """Show what is there; comes again every second while more is on its way."""
+    was_running = job.state.is_running
+
+    def drawn() -> None:
+        if was_running and not job.state.is_running:
+            st.rerun()  # the whole page once more, which ends the coming again
+        compare_table.progress(job, key="bias_stop")
+        draw()
+
+    st.fragment(drawn, run_every=1.0 if was_running else None)()

@@ -1,0 +1,56 @@
+"""What can be chosen from in a selection, and so in a link: words that mean something, the rest is told."""
+
+from collections.abc import Mapping
+
+DTYPES = ("float32", "bfloat16", "float16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PARTS = ("encoder", "decoder", "cross")
+WHATS = ("attention", "value-weighted")
+TASKS = (
+    "fill-mask",
+    "next-token",
+    "surprisal",
+    "generate",
+    "next-sentence",
+    "classify",
+    "tag-tokens",
+    "answer-span",
+)
+COMPARED = (
+    "token-distributions",
+    "surprisal",
+    "attention-pattern",
+    "attention-rollout",
+    "head-statistics",
+    "cka",
+    "classify",
+    "next-sentence",
+    "tag-tokens",
+    "answer-span",
+    "generate",
+    "rows",
+)
+LABS = ("scores", "variants", "localisation", "removal")
+BENCHMARKS = (
+    "crows-pairs",
+    "minimal-pairs",
+    "stereoset",
+    "winobias",
+    "bbq",
+    "log-probability-bias",
+    "seat",
+    "honest",
+    "sentiment-gap",
+)
+SOURCES = ("shipped", "published", "file", "pasted")
+CHOICES: Mapping[str, tuple[str, ...]] = {  # by the field of the selection
+    "part": PARTS,
+    "what": WHATS,
+    "dtype": DTYPES,
+    "device": DEVICES,
+    "task": TASKS,
+    "compared": COMPARED,
+    "lab": LABS,
+    "benchmark": BENCHMARKS,
+    "source": SOURCES,
+}

@@ -1,0 +1,173 @@
+"""The bias page: every benchmark on models that can have it, two models, own pairs, stopping, and what cannot be."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lmviz.analyses.bias.benchmarks import ANALYSES, BENCHMARKS, bias_run
+from lmviz.results import PairScores
+from lmviz.ui import bias_asked, bias_jobs, choices, memory
+from lmviz.ui.selection import Selection, from_url, to_url
+from tests.app.test_compare import agreed, faultless
+from tests.app.test_pages import AWKWARD, sentences
+
+Open = Callable[..., AppTest]
+OWN = "the cat sat on the mat | the dog sat on the mat\nthe dog sat | the cat sat\nthe mat | a mat"
+
+
+@pytest.fixture
+def bias(app: Open, folder: Callable[[str], str]) -> Open:
+    """Give a function that opens the page on one or two tiny models."""
+
+    def opened(family: str = "gpt2", b: str = "", **link: str) -> AppTest:
+        if b:
+            link["model_b"] = folder(b)
+        return agreed(app("bias", family=family, **link))
+
+    return opened
+
+
+def done(test: AppTest, *, rows: str = "") -> AppTest:
+    """Press the button and wait until it is done."""
+    test.button(key="bias_start").click().run()
+    for _ in range(240):
+        if any(caption.value.startswith(f"Done: {rows}") for caption in test.caption):
+            return faultless(test)
+        time.sleep(0.25)
+        test.run()
+    raise AssertionError([caption.value for caption in test.caption])
+
+
+def preference(result: PairScores) -> str:
+    return f"{100 * result.preference:.1f} %"
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+def test_the_page_shows_what_the_analysis_says(bias: Open, folder: Callable[[str], str], family: str) -> None:
+    test = done(bias(family, limit="20"), rows="20 of 20")
+    model = memory.model(folder(family))
+    run = bias_run("crows-pairs", model, limit=20)
+    want = run.result([row for batch in run.batches() for row in batch])
+    assert f"**{preference(want)}**" in sentences(test)
+    assert "preference on this benchmark" in sentences(test)
+    assert "Known criticism" in " ".join(warning.value for warning in test.warning)
+    assert f"n = {want.n}" in sentences(test)
+
+
+def test_two_models_are_set_against_each_other(bias: Open) -> None:
+    test = done(bias("gpt2", "llama", limit="12"), rows="24 of 24")
+    assert "McNemar p" in sentences(test)
+    assert "A:" in sentences(test)
+    assert "B:" in sentences(test)
+
+
+def test_every_way_of_scoring_is_set_beside_the_others(bias: Open, folder: Callable[[str], str]) -> None:
+    test = faultless(bias("bert", lab="variants", limit="8"))
+    test = done(test)
+    names = bias_run("crows-pairs", memory.model(folder("bert"))).variants
+    said = sentences(test)
+    assert all(name in said for name in names)
+    assert len(test.dataframe[-1].value) == len(names)
+
+
+def test_pairs_are_behind_a_warning(bias: Open) -> None:
+    test = done(bias("gpt2", limit="10"))
+    assert not any("first text" in table.value.columns for table in test.dataframe)
+    assert "Content warning" in " ".join(caption.value for caption in test.caption)
+    test.button(key="bias_pairs_show").click().run()
+    table = next(table.value for table in test.dataframe if "first text" in table.value.columns)
+    assert len(table) == 10
+    assert list(table["difference"]) == sorted(table["difference"], reverse=True)
+
+
+def test_own_pairs_are_pasted(bias: Open) -> None:
+    test = faultless(bias("gpt2", benchmark="minimal-pairs", source="pasted"))
+    assert "one pair in each line" in " ".join(info.value for info in test.info)
+    test.text_area(key="bias_pasted").set_value(OWN + "\nno second text").run()
+    test = done(test, rows="4 of 4")
+    assert "of 3 pairs" in sentences(test)
+    reasons = [table.value for table in test.dataframe if "why" in table.value.columns]
+    assert "Line 5" in reasons[0]["why"].iloc[0]
+    assert test.text_area(key="bias_pasted").value.startswith("the cat sat")
+
+
+def test_awkward_pairs_are_shown_as_typed(bias: Open) -> None:
+    test = faultless(bias("gpt2", benchmark="minimal-pairs", source="pasted"))
+    test.text_area(key="bias_pasted").set_value(f"{AWKWARD} cat | {AWKWARD} dog").run()
+    test = done(test)
+    test.button(key="bias_pairs_show").click().run()
+    table = next(table.value for table in faultless(test).dataframe if "first text" in table.value.columns)
+    assert table["first text"].iloc[0] == f"{AWKWARD} cat"
+
+
+def test_a_file_without_its_columns_is_told_in_one_sentence(bias: Open, tmp_path: Path) -> None:
+    test = faultless(bias("gpt2", benchmark="minimal-pairs", source="file"))
+    path = tmp_path / "pairs.csv"
+    path.write_text("one,two\na,b\n")
+    test.file_uploader(key="bias_file").set_value([(path.name, path.read_bytes(), "text/csv")]).run()
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "two columns" in test.error[0].value
+    test.button(key="bias_other").click().run()
+    assert not test.error
+
+
+def test_a_model_that_cannot_have_it_is_told_and_others_offered(bias: Open) -> None:
+    test = bias("t5")
+    assert not test.exception
+    assert len(test.error) == 1
+    assert {button.key for button in test.button} >= {"bias_on_minilm-mlm", "bias_on_smollm2-135m"}
+
+
+def test_a_run_can_be_stopped_and_keeps_what_is_done(bias: Open) -> None:
+    test = faultless(bias("gpt2", benchmark="minimal-pairs", source="pasted"))
+    many = "\n".join(f"the cat sat on mat {n} | the dog sat on mat {n}" for n in range(8_000))
+    test.text_area(key="bias_pasted").set_value(many).run()
+    test.button(key="bias_start").click().run()
+    for _ in range(200):
+        if any("of 8,000 pairs" not in text.value and "preference on this" in text.value for text in test.markdown):
+            break
+        test.run()
+    test.button(key="bias_stop").click().run()
+    for _ in range(100):
+        if "Stopped; what is done is kept" in sentences(test):
+            break
+        time.sleep(0.1)
+        test.run()
+    faultless(test)
+    assert "Stopped; what is done is kept" in sentences(test)
+    assert "a preference on this benchmark" in sentences(test)
+
+
+def test_going_back_shows_what_was_run_before(bias: Open) -> None:
+    test = done(bias("gpt2", limit="10"))
+    before = sentences(test)
+    test.selectbox(key="variant").set_value("sum").run()
+    assert "10 of 10" not in " ".join(caption.value for caption in test.caption)
+    test.selectbox(key="variant").set_value("shared-tokens").run()
+    assert "10 of 10" in " ".join(caption.value for caption in test.caption)
+    headline = next(line for line in before.splitlines() if "of 10 pairs" in line)
+    assert headline in sentences(test)
+
+
+def test_categories_and_variants_of_the_link_are_kept() -> None:
+    chosen = Selection(benchmark="stereoset", variant="repaired", categories="gender|race", limit=30, lab="variants")
+    assert from_url(to_url(chosen), start=Selection()) == (chosen, ())
+
+
+def test_a_variant_that_the_model_lacks_is_told(bias: Open) -> None:
+    test = faultless(bias("gpt2", variant="nangia", limit="5"))
+    assert "no variant" in " ".join(caption.value for caption in test.caption)
+
+
+def test_every_benchmark_can_be_chosen_and_has_its_criticism() -> None:
+    assert set(BENCHMARKS) <= set(choices.BENCHMARKS)
+    assert all("benchmark" in ANALYSES[slug].caution for slug in BENCHMARKS)
+
+
+def test_pasted_lines_keep_their_numbers() -> None:
+    assert bias_asked.pairs_csv("a | b\n\nc\td") == b"more,less\na,b\n\nc,d\n"
+    assert bias_jobs.KEY == "bias"
