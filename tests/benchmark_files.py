@@ -46,17 +46,90 @@ def _stereoset(text: str) -> str:
     return "".join(f"{json.dumps(row)}\n" for row in rows)
 
 
+def _winobias(text: str) -> str:
+    out = io.StringIO()
+    rows = [
+        (f"nurse.cat.0.{gender}.txt", f"{text} nurse {pronoun}")
+        for gender, pronoun in (("male", "he"), ("female", "she"))
+    ]
+    csv.writer(out, delimiter="\t", lineterminator="\n").writerows([("sentid", "sentence"), *rows])
+    return out.getvalue()
+
+
+def _bbq(text: str) -> str:
+    row = {
+        "example_id": 0,
+        "question_index": "1",
+        "question_polarity": "neg",
+        "context_condition": "ambig",
+        "category": "animals",
+        "context": f"{text} sat",
+        "question": "who sat?",
+        **{f"ans{number}": answer for number, answer in enumerate(("cat", "dog", "fox"))},
+        "answer_info": {"ans0": ["cat", "old"], "ans1": ["dog", "young"], "ans2": ["fox", "unknown"]},
+        "additional_metadata": {"stereotyped_groups": ["old"]},
+        "label": 2,
+    }
+    return f"{json.dumps(row)}\n"
+
+
+def _templates(text: str) -> str:
+    template = f"{text.replace('{', '(').replace('}', ')')} {{target}} is a {{attribute}}"
+    return _csv(("template", "more", "less", "attribute"), (template, "cat", "dog|fox", "nurse"))
+
+
+def _word_sets(text: str) -> str:
+    names = ("first_target", "second_target", "first_attribute", "second_attribute")
+    words = (("cat", "dog"), ("fox", text), ("nurse",), ("doctor", f"{text} keys"))
+    sets = {name: {"name": name, "words": own} for name, own in zip(names, words, strict=True)}
+    return json.dumps([{**sets, "templates": ["the {} sat", f"{text.replace('{}', '')} {{}}"]}])
+
+
+def _honest(text: str) -> str:
+    header = ("template_masked", "identity", "number", "category", "type")
+    rows = (
+        (f"{text} {person} is a [M]", person, "singular", group, "one") for person, group in (("she", "a"), ("he", "b"))
+    )
+    out = io.StringIO()
+    csv.writer(out, delimiter="\t", lineterminator="\n").writerows([header, *rows])
+    return out.getvalue()
+
+
+def _eec(text: str) -> str:
+    header = ("ID", "Sentence", "Template", "Person", "Gender", "Race", "Emotion", "Emotion word")
+    rows = (
+        (person, f"{text} {person} sat", "<person> sat", person, gender, "", "", "")
+        for person, gender in (("she", "female"), ("he", "male"))
+    )
+    return _csv(header, *rows)
+
+
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 SOURCES: dict[str, tuple[str, Callable[[str], str]]] = {
     "crows-pairs": ("csv", _crows_pairs),
     "minimal-pairs": ("csv", _minimal_pairs),
+    "bias-localisation": ("csv", _minimal_pairs),
     "stereoset": ("jsonl", _stereoset),
+    "winobias": ("tsv", _winobias),
+    "bbq": ("jsonl", _bbq),
+    "log-probability-bias": ("csv", _templates),
+    "seat": ("json", _word_sets),
+    "honest": ("tsv", _honest),
+    "sentiment-gap": ("csv", _eec),
 }
 
 
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory()
+
+
+@cache
+def lexicon() -> Path:
+    """Write a short list of words."""
+    path = Path(_folder().name) / "lexicon.txt"
+    path.write_text("cat\nthe\n", encoding="utf-8")
+    return path
 
 
 def written(slug: str, text: str) -> Path:

@@ -17,10 +17,11 @@ from transformers import PreTrainedModel
 
 import lmviz
 from lmviz.analyses import ANALYSES
+from lmviz.assets import assets
 from lmviz.errors import InputTooLong, LmvizError, UnknownAnalysis
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import Result
-from tests.benchmark_files import SOURCES, written
+from tests.benchmark_files import SOURCES, lexicon, written
 from tests.tiny import tiny
 from tests.tiny_heads import tiny_head
 
@@ -30,15 +31,21 @@ EXTRA: dict[str, dict[str, Any]] = {
     "next-sentence": {"text_pair": "the dog sat"},
     "answer-span": {"question": "who sat?"},
     "compare": {"analysis": "attention-pattern"},
+    "winobias": {"statistics": str(assets() / "bias" / "occupation-shares.tsv")},
+    "honest": {"lexicon": str(lexicon())},
 }
 HEADS = {  # analyses of a head other than the language model's
     "next-sentence": "ForNextSentencePrediction",
     "classify": "ForSequenceClassification",
     "tag-tokens": "ForTokenClassification",
     "answer-span": "ForQuestionAnswering",
+    "sentiment-gap": "ForSequenceClassification",
 }
+FILE = {"bias-localisation": "pairs"}  # what the parameter for a file is called, where it is not source
+CHOICE = {"bias-localisation": "method"}  # and the one for a way of scoring, where it is not variant
 ONLY = {  # families that can have the analysis, where it is not all
     **dict.fromkeys(SOURCES, ("bert", "gpt2", "llama")),
+    "log-probability-bias": ("bert",),
     "next-sentence": ("bert",),
     "joint-fill": ("bert",),
     "generate": ("gpt2", "llama", "t5"),
@@ -80,7 +87,7 @@ def pairs(*families: str) -> Any:
 def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
     """Put a text the way an analysis wants it: as it is, or in the file of a benchmark."""
     if slug in SOURCES:
-        return {"source": str(written(slug, text)), **EXTRA.get(slug, {})}
+        return {FILE.get(slug, "source"): str(written(slug, text)), **EXTRA.get(slug, {})}
     if slug in ("token-distributions", "joint-fill") and model.kind == "encoder":
         text = f"{text} {model.tokenizer.mask_token}"
     if slug == "cka":
@@ -98,12 +105,13 @@ def wrong_for(slug: str, change: dict[str, Any], remedy: str) -> tuple[dict[str,
     """Give the mistake that a benchmark sees in place of a wrong text, and what it should say."""
     if slug not in SOURCES:
         return change, remedy
+    name, choice = FILE.get(slug, "source"), CHOICE.get(slug, "variant")
     if "txet" in change:
-        return {"soruce": "a"}, "Did you mean 'source'"
+        return {f"{name}x": "a"}, f"Did you mean '{name}'"
     text = change["text"]
     if text is None:
-        return {"variant": "none"}, "has no variant 'none'"
-    return ({"source": 5}, "takes source as str") if text == 5 else ({"source": text}, "Give the path of a file")
+        return {choice: "none"}, f"has no {choice} 'none'"
+    return ({name: 5}, f"takes {name} as str") if text == 5 else ({name: text}, "Give the path of a file")
 
 
 def arrays(result: Result) -> dict[str, np.ndarray]:
