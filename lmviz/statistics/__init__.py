@@ -2,6 +2,7 @@
 
 from lmviz.statistics.effects import PairedEffect, paired_effect
 from lmviz.statistics.equivalence import tost, tost_share
+from lmviz.statistics.mean_effects import MeanEffects, mean_effects
 from lmviz.statistics.multiplicity import benjamini_hochberg, holm
 from lmviz.statistics.permutation import max_t, paired_permutation
 from lmviz.statistics.power import minimum_detectable_difference
@@ -9,12 +10,14 @@ from lmviz.statistics.proportions import mcnemar, sign_test, wilson
 from lmviz.statistics.resampling import bootstrap
 
 __all__ = [
+    "MeanEffects",
     "PairedEffect",
     "benjamini_hochberg",
     "bootstrap",
     "holm",
     "max_t",
     "mcnemar",
+    "mean_effects",
     "minimum_detectable_difference",
     "paired_effect",
     "paired_permutation",

@@ -62,13 +62,21 @@ def bootstrap(
     if len(sizes) < 2:
         return math.nan, math.nan
     drawn = np.concatenate(list(_replicates(items, statistic, codes=codes, n_resamples=n_resamples, seed=seed)))
-    tail = _expanded_tail(sizes, (1 - level) / 2)
+    tail = expanded_tail(sizes, (1 - level) / 2)
     low, high = np.quantile(drawn, [tail, 1 - tail], method="weibull")  # (n + 1) · share: not biased inwards
     return float(low), float(high)
 
 
-def _expanded_tail(sizes: np.ndarray, tail: float) -> float:
-    """Give the tail of the resampled statistic that has the coverage asked for."""
+def expanded_tail(sizes: np.ndarray, tail: float) -> float:
+    """Give the tail of the resampled statistic that has the coverage asked for, as `bootstrap` says.
+
+    Args:
+        sizes: How many items each unit has that is drawn.
+        tail: The share of intervals that should miss the truth on one side.
+
+    Returns:
+        The share of resamples to leave out on that side.
+    """
     units = float(sizes.sum()) ** 2 / float((sizes.astype(np.float64) ** 2).sum())
     degrees = max(units - 1, 1.0)
     from scipy.special import ndtr, stdtrit  # slow to import
