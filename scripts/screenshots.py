@@ -1,4 +1,7 @@
-"""Take the pictures of docs/screenshots from the running app: python scripts/screenshots.py [ADDRESS]."""
+"""Take the pictures of docs/screenshots: python scripts/screenshots.py [ADDRESS] [PAGE …].
+
+Without an address the app is started for it; without pages all are taken.
+"""
 
 import contextlib
 import os
@@ -29,6 +32,9 @@ PAGES = {
     "compare": "/compare?model=minilm-mlm&model_b=smollm2-135m&text=The+doctor+told+the+[MASK]+to+rest.",
     "compare-heads": f"/compare?model=minilm-mlm&text={NURSE}&text_b={MECHANIC}&compared=attention-pattern",
     "compare-surprisal": f"/compare?model=minilm-mlm&model_b=smollm2-135m&text={KEYS}&compared=surprisal",
+    "bias": "/bias?model=minilm-mlm",
+    "bias-two": "/bias?model=smollm2-135m&model_b=minilm-mlm&benchmark=minimal-pairs&limit=30",
+    "bias-variants": "/bias?model=minilm-mlm&lab=variants&limit=40",
     "continuation": "/predictions?model=smollm2-135m&text=The+capital+of+France+is&task=next-token",
 }
 LOOKS: dict[str, dict[str, Any]] = {
@@ -70,6 +76,9 @@ def take(browser: Browser, address: str, page_name: str, look: str) -> None:
     elif "/predictions" in PAGES[page_name] or "/compare" in PAGES[page_name]:
         page.locator(".lmviz-token-strip, .lmviz-panels").first.wait_for(timeout=PATIENCE * 1000)
         page.get_by_text("Method, reference, caution").wait_for(timeout=PATIENCE * 1000)
+    elif "/bias" in PAGES[page_name]:
+        page.get_by_test_id("stBaseButton-primary").click(timeout=PATIENCE * 1000)
+        page.get_by_text("Export", exact=True).wait_for(timeout=PATIENCE * 1000)
     else:
         page.locator('.lmviz-explorer[data-ready="true"][data-exact="true"]').wait_for(timeout=PATIENCE * 1000)
     page.wait_for_timeout(800)  # fonts, and the last frame
@@ -85,10 +94,12 @@ def main() -> None:
         sys.exit(
             "No Chromium or Chrome: install one (on Debian: apt-get install chromium), or set CHROMIUM to its path."
         )
-    running = contextlib.nullcontext(sys.argv[1].rstrip("/")) if len(sys.argv) > 1 else server()
+    address = next((word.rstrip("/") for word in sys.argv[1:] if word.startswith("http")), "")
+    wanted = [word for word in sys.argv[1:] if word in PAGES] or list(PAGES)
+    running = contextlib.nullcontext(address) if address else server()
     with running as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        for page_name in PAGES:
+        for page_name in wanted:
             for look in LOOKS:
                 take(browser, address, page_name, look)
                 print(f"{page_name}-{look}.png")

@@ -14,7 +14,9 @@ from lmviz.results.pairs import FEWEST_PAIRS
 
 ALL = "all pairs"
 _ABOVE, _BELOW, _OPEN, _FEW = "above 50 %", "below 50 %", "not told from 50 %", f"fewer than {FEWEST_PAIRS} pairs"
-_COLOURS = {_ABOVE: "#d55e00", _BELOW: "#0072b2", _OPEN: "#7a8194", _FEW: "#b9bec9"}
+_GREY = "#868da0"  # reads on light and dark
+_COLOURS = {_ABOVE: "#d55e00", _BELOW: "#0072b2", _OPEN: _GREY, _FEW: _GREY}
+_FAINT = 0.45  # of few pairs
 _ROW, _MOST = 26, 60
 _BINS = 31
 
@@ -60,21 +62,20 @@ def _drawn(frame: pd.DataFrame, models: list[str], *, first: str, key: str) -> N
     names, is_pair = list(dict.fromkeys(frame["category"])), len(models) > 1
     y: dict[str, Any] = {"field": "category", "type": "nominal", "sort": names, "title": None}
     offset = {"yOffset": {"field": "model", "type": "nominal", "sort": models}} if is_pair else {}
-    shared = {"y": y, **offset, "color": _colour(), "tooltip": _TOOLTIP}
+    shared = {"y": y, **offset, **_colour(), "tooltip": _TOOLTIP}
+    share = {**_X, "title": f"share of pairs with the higher score on {first} (%)"}
+    dot = {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {"x": share, **shared, **_shape(models)}}
+    half = {"mark": {"type": "rule", "strokeDash": [3, 3], "color": _GREY}, "encoding": {"x": {"datum": 50}}}
     spec = {
         "height": {"step": _ROW * (0.8 if is_pair else 1)},
         "layer": [
-            {"mark": {"type": "rule", "strokeDash": [3, 3], "opacity": 0.7}, "encoding": {"x": {"datum": 50}}},
+            half,
             _interval("cluster_low", "cluster_high", shared, width=1),
             _interval("low", "high", shared, width=3.5),
-            {
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-                "encoding": {"x": _X, **shared, **_shape(models)},
-            },
+            dot,
         ],
         "resolve": {"scale": {"shape": "independent"}},
     }
-    spec["layer"][3]["encoding"]["x"] = {**_X, "title": f"share of pairs with the higher score on {first} (%)"}
     st.vega_lite_chart(frame, spec, key=key)
     lines = "Thick line: 95 % interval of independent pairs (Wilson)."
     if not frame["cluster_low"].isna().all():
@@ -94,8 +95,13 @@ _TOOLTIP = [
 
 
 def _colour() -> dict[str, Any]:
-    scale = {"domain": list(_COLOURS), "range": list(_COLOURS.values())}
-    return {"field": "verdict", "type": "nominal", "scale": scale, "legend": {"orient": "top", "title": None}}
+    """Colour by verdict; few pairs are faint as well."""
+    field = {"field": "verdict", "type": "nominal", "legend": {"orient": "top", "title": None}}
+    opacity = [_FAINT if name == _FEW else 1.0 for name in _COLOURS]
+    return {
+        "color": {**field, "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())}},
+        "opacity": {**field, "scale": {"domain": list(_COLOURS), "range": opacity}},
+    }
 
 
 def _shape(models: list[str]) -> dict[str, Any]:

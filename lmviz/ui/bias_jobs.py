@@ -2,29 +2,28 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from lmviz.analyses.bias.items import ItemScore
-from lmviz.analyses.bias.running import BenchmarkRun
 from lmviz.engine.jobs import Job
 from lmviz.engine.local import gate
-from lmviz.results import PairScores
 from lmviz.ui import compare_table, memory
 
 KEY = "bias"
-Runs = Mapping[str, BenchmarkRun]
-Named = tuple[str, ItemScore]
+LONGEST_WAIT = 2.0  # seconds; what takes longer is said beforehand
+Named = tuple[str, Any]
+Runs = Mapping[str, Any]  # by name, each with a `model`, `batches()` and `result(items)`
 _DONE = "_bias_done"
 _MOST_KEPT = 16  # of what this visitor has run, so that going back shows it again
 
 
-def start(runs: Runs, n_rows: int, *, of: str) -> None:
+def start(runs: Runs, n_items: int, *, of: str) -> None:
     """Run every row of every run; whatever this visitor ran here before is stopped, and what is done of it kept."""
     keep()
     device = next(iter(runs.values())).model.device
-    job: Job[Named] = Job(_batches(runs), n_rows * len(runs), gate=gate(device), name="bias")
+    job: Job[Named] = Job(_batches(runs), n_items * len(runs), gate=gate(device), name="bias")
     memory.jobs().start(KEY, job, of=of)
     st.session_state.setdefault(_DONE, OrderedDict())[of] = job
 
@@ -48,38 +47,34 @@ def find(of: str) -> Job[Named] | None:
     return found
 
 
-def results(runs: Runs, job: Job[Named], *, of: str) -> dict[str, PairScores]:
-    """Sum up what there is so far of each run, those without a row left out."""
+def results(runs: Runs, job: Job[Named], *, of: str) -> dict[str, Any]:
+    """Sum up what there is so far of each run, those without an item left out."""
     items = job.items
     found = {}
     for name, run in runs.items():
         scores = [score for owner, score in items if owner == name]
         if scores:
-            found[name] = memory.result(
-                ("bias", of, name, len(scores)), lambda run=run, scores=scores: run.result(scores)
-            )
+            found[name] = memory.result(("bias", of, name, len(scores)), partial(run.result, scores))
     return found
 
 
-def offer(runs: Runs, *, n_rows: int, seconds: float, of: str, label: str) -> None:
-    """Offer to begin, saying how long it will take."""
-    said = f"about {compare_table.duration(seconds)}" if seconds > 2.0 else "a moment"
-    each = f"{n_rows:,} rows" if len(runs) == 1 else f"{n_rows:,} rows, {len(runs)} times"
+def offer(runs: Runs, *, n_items: int, seconds: float, of: str, label: str, noun: str = "rows") -> None:
+    """Offer to begin, saying how long it will take; a click ends what this visitor runs here already."""
+    said = f"about {compare_table.duration(seconds)}" if seconds > LONGEST_WAIT else "a moment"
+    each = f"{n_items:,} {noun}" if len(runs) == 1 else f"{n_items:,} {noun}, {len(runs)} times"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
-            label, key="bias_start", type="primary", on_click=start, args=(runs, n_rows), kwargs={"of": of}
-        )  # a click that starts another run ends the one that goes on
+        st.button(label, key="bias_start", type="primary", on_click=start, args=(runs, n_items), kwargs={"of": of})
         st.caption(f"{each}, {said}. It runs in the background and can be stopped.", width="content")
 
 
-def watch(job: Job[Named], draw: Callable[[], Any]) -> None:
+def watch(job: Job[Named], draw: Callable[[], Any], *, noun: str = "rows") -> None:
     """Show what is there; comes again every second while more is on its way."""
     was_running = job.state.is_running
 
     def drawn() -> None:
         if was_running and not job.state.is_running:
             st.rerun()  # the whole page once more, which ends the coming again
-        compare_table.progress(job, key="bias_stop")
+        compare_table.progress(job, key="bias_stop", noun=noun)
         draw()
 
     st.fragment(drawn, run_every=1.0 if was_running else None)()

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lmviz.results import PairScores
+from lmviz.results import PairScores, Result
 from lmviz.ui import frame, selection
 from lmviz.ui.compare_table import PER_PAGE
 
@@ -21,12 +21,16 @@ _ORDERS = {
 
 def problems(results: Mapping[str, PairScores]) -> None:
     """List the rows that were left out, with the reasons."""
-    left = {name: list(result.provenance.get("skipped_rows", ())) for name, result in results.items() if result.skipped}
-    for name, reasons in left.items():
-        n = results[name].skipped
-        with st.expander(
-            f":orange[{n:,} {'row' if n == 1 else 'rows'} left out]", type="compact", expanded=not results[name].n
-        ):
+    for result in results.values():
+        left_out(result, n=result.n, skipped=result.skipped)
+
+
+def left_out(result: Result, *, n: int, skipped: int) -> None:
+    """List the rows that were left out of a result, with the reasons; open where no row is left."""
+    reasons = list(result.provenance.get("skipped_rows", ()))
+    if skipped:
+        noun = "row" if skipped == 1 else "rows"
+        with st.expander(f":orange[{skipped:,} {noun} left out]", type="compact", expanded=not n):
             st.dataframe({"why": reasons}, hide_index=True, height="content" if len(reasons) <= 10 else 300)
 
 

@@ -23,7 +23,7 @@ EFFECT = ("effect_size", "effect_low", "effect_high", "d_z")
 def scores(asked: Asked) -> None:
     """Offer to run what is asked, and show what there is of it."""
     runs = {_called(asked, number): run for number, run in enumerate(asked.runs)}
-    bias_jobs.offer(runs, n_rows=asked.n_rows, seconds=asked.seconds, of=asked.key, label="Ask the model")
+    bias_jobs.offer(runs, n_items=asked.n_rows, seconds=asked.seconds, of=asked.key, label="Ask the model")
     job = bias_jobs.find(asked.key)
     if job is None:
         criticism(asked.slug)
@@ -159,7 +159,7 @@ def _categories(results: Mapping[str, PairScores]) -> None:
 def _category_rows(name: str, result: PairScores) -> list[dict[str, object]]:
     parts = result.by_category
     p = [sign_test(int((part.more > part.less).sum()), part.n - part.ties) for part in parts.values()]
-    corrected = holm(p) if p else []
+    corrected = holm(p)
     return [
         {
             "model": name,

@@ -25,10 +25,10 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def progress(job: Job[Any], *, key: str = "rows_stop") -> None:
+def progress(job: Job[Any], *, key: str = "rows_stop", noun: str = "rows") -> None:
     """Say how far it is, how long it will still take, and offer to stop it."""
     state = job.state
-    done = f"{state.n_done:,} of {state.n_items:,} rows"
+    done = f"{state.n_done:,} of {state.n_items:,} {noun}"
     if not state.is_running:
         ended = {"done": "Done", "cancelled": "Stopped; what is done is kept", "failed": "Failed"}[state.outcome]
         st.caption(f"{ended}: {done} in {duration(state.seconds)}.")

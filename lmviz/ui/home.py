@@ -11,6 +11,7 @@ EMBEDDED = ("minilm", "smollm2-135m")
 ATTENTION = "pages/attention.py"
 PREDICTIONS = "pages/predictions.py"
 COMPARE = "pages/compare.py"
+BIAS = "pages/bias.py"
 HEADS = (  # model, what it does, a text to try it on
     ("minilm-mlm", "Fill in a word", "The doctor told the [MASK] to rest."),
     ("minilm-sentiment", "Positive or negative", "The film was not good, but the music was."),
@@ -59,6 +60,11 @@ def page() -> None:
     st.caption(
         "A, B and B − A on one scale, even between models with different tokenizers: expected tokens, surprisal, "
         "attention, layers, labels; and thousands of texts from a file, sorted by disagreement."
+    )
+    st.page_link(BIAS, label="**Bias** · Does the model prefer a stereotype?", icon=":material/balance:")
+    st.caption(
+        "Published benchmarks and your own pairs, in every published way of scoring, with intervals; where in the "
+        "model a preference sits, and what changes when it is taken out."
     )
     st.page_link("pages/methods.py", label="**Methods** · What stands behind each number?", icon=":material/menu_book:")
     st.caption("The paper, the invariants and the caution of every method.")
