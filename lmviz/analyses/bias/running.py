@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lmviz.analyses.base import Analysis, Progress, ignore, provenance
 from lmviz.analyses.bias.items import Benchmark, Item, ItemScore, Params, Way, drawn
 from lmviz.analyses.bias.locating import fingerprint
-from lmviz.analyses.bias.summaries import counts_agree, within_bounds
+from lmviz.analyses.bias.summaries import bounds_of_unit, counts_agree
 from lmviz.datasets.tables import BrokenRow
 from lmviz.errors import Cancelled, InvalidParameter
 from lmviz.results import PairScores
@@ -179,5 +179,5 @@ def analysis(benchmark: Benchmark, params: type[Params], *, reference: str, caut
         run=run,
         reference=reference,
         caution=caution,
-        checks=(within_bounds, counts_agree),
+        checks=(bounds_of_unit, counts_agree),
     )

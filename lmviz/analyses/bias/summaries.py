@@ -11,6 +11,7 @@ from lmviz.analyses.bias.preference import pair_scores
 from lmviz.results import Check, PairScores
 from lmviz.statistics import paired_effect
 
+_BOUNDED = frozenset({"nats", "probability"})  # units whose scores cannot exceed a number
 _SMALLEST = 1e-300  # a probability below has no logarithm worth showing
 
 
@@ -63,6 +64,11 @@ def _nats(value: float, way: Way) -> float:
 def with_numbers(result: PairScores, numbers: Mapping[str, float]) -> PairScores:
     """Add what a benchmark reports besides."""
     return replace(result, numbers={**result.numbers, **numbers})
+
+
+def bounds_of_unit(result: PairScores) -> Check | None:
+    """Compare scores with what their unit allows; None for a unit that has no bound."""
+    return within_bounds(result) if result.unit in _BOUNDED else None
 
 
 def within_bounds(result: PairScores) -> Check:
