@@ -78,13 +78,19 @@ def source() -> tuple[bool, str | None]:
     """Ask where the rows come from; say whether there is anything, and what the analyses take as their source."""
     chosen = selection.current()
     if chosen.source == "published":
-        packages = BENCHMARKS[chosen.benchmark].packages
-        return (True, packages[0]) if packages else (True, None)
+        return True, _package(BENCHMARKS[chosen.benchmark].packages)
     if chosen.source == "file":
         return _file()
     if chosen.source == "pasted" and chosen.benchmark in _PASTES:
         return _pasted()
     return True, None
+
+
+def _package(names: Sequence[str]) -> str | None:
+    """Ask which of the published sets, where there are several."""
+    if len(names) < 2:
+        return names[0] if names else None
+    return str(st.selectbox("Which published set", names, key=f"bias_package_{names[0]}", width=240))
 
 
 def sources_of(slug: str) -> list[str]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from lmviz.analyses.bias import occupations, variants
 from lmviz.analyses.bias.items import Benchmark, Item, ItemScore, Params, Read, Way
 from lmviz.analyses.bias.kinds import ways_of
-from lmviz.analyses.bias.locating import files_of
+from lmviz.analyses.bias.locating import Packaged, files_of
 from lmviz.analyses.bias.plans import Plan, planned, total
 from lmviz.analyses.bias.running import analysis
 from lmviz.analyses.bias.spans import span_side
 from lmviz.analyses.bias.summaries import summarise_pairs, with_numbers
-from lmviz.datasets import winobias, winogender
+from lmviz.datasets import downloads, winobias, winogender
 from lmviz.datasets.tables import BrokenRow
 from lmviz.datasets.winobias import WinoBiasPair
 from lmviz.datasets.winogender import WinogenderPair, WinogenderSentence
@@ -27,6 +27,10 @@ SHIPPED, SHIPPED_SHARES = "occupations.tsv", "occupation-shares.tsv"
 _BESIDE = "occupations-stats.tsv"  # as Winogender calls it
 _TABLES = (".tsv", ".csv", ".jsonl")  # Winogender's sentences; any other file has WinoBias' lines
 _PARTNERS = {"pro_": "anti_", "anti_": "pro_"}
+_PACKAGED: Packaged = {
+    name: downloads.fetcher(files, asked_as=name)
+    for name, files in {"winogender": downloads.WINOGENDER, **downloads.WINOBIAS}.items()
+}
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,9 @@ class WinoBiasParams(Params):
     """As `Params`; `statistics` is a table with the share of women in each occupation.
 
     `source` is a file of WinoBias, such as pro_stereotyped_type1.txt.dev with its anti-stereotypical partner beside it,
-    or a table like Winogender's all_sentences.tsv. `statistics` has columns `occupation` and `bls_pct_female`; None:
-    occupations-stats.tsv beside the source, where it is there. Winogender needs it to know a majority.
+    or a table like Winogender's all_sentences.tsv; 'winogender', 'winobias-type1-dev' and so on are fetched.
+    `statistics` has columns `occupation` and `bls_pct_female`; None: occupations-stats.tsv beside the source, where it
+    is there. Winogender needs it to know a majority.
     """
 
     statistics: str | None = None
@@ -46,7 +51,7 @@ def _is_table(path: Path) -> bool:
 
 
 def _files(params: WinoBiasParams) -> tuple[Path, ...]:
-    (path,) = files_of(params.source, SHIPPED)
+    path = files_of(params.source, SHIPPED, packaged=_PACKAGED)[0]
     sentences = (path,) if _is_table(path) else _both(path)
     if params.statistics is not None or params.source is None:
         return (*sentences, *files_of(params.statistics, SHIPPED_SHARES))
@@ -180,6 +185,7 @@ BENCHMARK = Benchmark(
     _ways,
     summarise,
     first="the sentence with the pronoun of the majority",
+    packages=tuple(_PACKAGED),
 )
 ANALYSIS = analysis(
     BENCHMARK,
