@@ -54,10 +54,11 @@ HOMES = {
     "accelerate": ("lmviz/models/",),
     "huggingface_hub": ("lmviz/models/",),
     "openai": ("lmviz/remote/",),
+    "sklearn": ("lmviz/analyses/bias/erasure/", "lmviz/analyses/probing/"),
 }
 
 # import name -> name on the package index, where they differ
-DISTRIBUTIONS = {"huggingface_hub": "huggingface-hub", "xstatic": "xstatic-jquery"}
+DISTRIBUTIONS = {"huggingface_hub": "huggingface-hub", "sklearn": "scikit-learn", "xstatic": "xstatic-jquery"}
 
 
 class Function(NamedTuple):

@@ -1,0 +1,128 @@
+"""How well a class can be read off vectors: by a linear probe, and by one with a hidden layer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lmviz.analyses.bias.erasure.eraser import checked_classes
+from lmviz.errors import InvalidParameter
+from lmviz.statistics.inputs import cluster_codes
+
+_N_FOLDS = 5
+_N_HIDDEN, _N_EPOCHS = 32, 200
+_SMALLEST = 1e-3  # of the largest spread: below, it may be what rounding has left of an erased direction
+
+
+def majority_share(z: ArrayLike) -> float:
+    """Give the share of the most frequent class: what a probe has to beat."""
+    counts = np.unique(np.asarray(z), return_counts=True)[1]
+    return float(counts.max() / counts.sum())
+
+
+def fitted_rows(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Give the rows of a logistic regression in the space of the vectors, (row, width)."""
+    probe = _linear(x, z)
+    rows: np.ndarray = probe.model.coef_ / probe.spread
+    return rows
+
+
+def linear_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike]) -> float:
+    """Give the share of test vectors whose class a logistic regression tells.
+
+    Vectors are standardised by the mean and spread of those for training.
+
+    Args:
+        train: Vectors, one per row, and the class of each.
+        test: Others; nothing is fitted on them.
+
+    Raises:
+        InvalidParameter: As `checked_classes` for the training vectors.
+    """
+    x, _, _ = checked_classes(*train)
+    return _linear(x, np.asarray(train[1])).accuracy(*test)
+
+
+def mlp_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike], *, seed: int = 0) -> float:
+    """Give the share of test vectors whose class a network with one hidden layer of 32 units tells.
+
+    It is trained for 200 rounds on all vectors at once. Linear erasure does not promise anything about it.
+
+    Args:
+        train: As for `linear_accuracy`.
+        test: As for `linear_accuracy`.
+        seed: Of the first weights.
+
+    Raises:
+        InvalidParameter: As `checked_classes` for the training vectors.
+    """
+    from sklearn.neural_network import MLPClassifier
+
+    x, _, classes = checked_classes(*train)
+    network = MLPClassifier((_N_HIDDEN,), batch_size=len(x), learning_rate_init=0.01, random_state=seed)
+    probe, named = _standardised(x, network), np.asarray(train[1])
+    for _ in range(_N_EPOCHS):
+        network.partial_fit(probe.scaled(x), named, classes=classes)
+    return probe.accuracy(*test)
+
+
+def cross_validated(x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, seed: int = 0) -> float:
+    """Give the accuracy of logistic regressions on the vectors that each has not seen.
+
+    Args:
+        x: One vector per row.
+        z: The class of each.
+        groups: What was sampled, such as the pair of each row: whole groups are held out. None: single rows are.
+        seed: Of the folds.
+
+    Raises:
+        InvalidParameter: As `checked_classes`, or too few rows of a class or groups to hold some out.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    vectors, numbers, _ = checked_classes(x, z)
+    codes = cluster_codes(groups, len(vectors))
+    n_groups, fewest = len(np.unique(codes)), int(np.bincount(numbers).min())
+    n_folds = min(_N_FOLDS, n_groups, fewest)
+    if n_folds < 2:
+        raise InvalidParameter(
+            f"{len(vectors)} vectors of {n_groups} groups are too few to hold some out. "
+            f"Give {_N_FOLDS} or more of each class, of {_N_FOLDS} groups or more."
+        )
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    shares = [
+        _linear(vectors[train], numbers[train]).accuracy(vectors[test], numbers[test]) * len(test)
+        for train, test in folds.split(vectors, numbers, codes)
+    ]
+    return sum(shares) / len(vectors)
+
+
+@dataclass(frozen=True, eq=False)
+class _Probe:
+    """A classifier on standardised vectors."""
+
+    mean: np.ndarray
+    spread: np.ndarray
+    model: Any
+
+    def scaled(self, x: ArrayLike) -> np.ndarray:
+        scaled: np.ndarray = (np.asarray(x, dtype=np.float64) - self.mean) / self.spread
+        return scaled
+
+    def accuracy(self, x: ArrayLike, z: ArrayLike) -> float:
+        return float((self.model.predict(self.scaled(x)) == np.asarray(z)).mean())
+
+
+def _standardised(x: np.ndarray, model: Any) -> _Probe:
+    spread = x.std(axis=0)
+    return _Probe(x.mean(axis=0), np.maximum(spread, _SMALLEST * spread.max() or 1.0), model)
+
+
+def _linear(x: np.ndarray, z: np.ndarray) -> _Probe:
+    """Fit a logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+
+    probe = _standardised(x, LogisticRegression(max_iter=5000))
+    probe.model.fit(probe.scaled(x), z)
+    return probe
