@@ -10,6 +10,7 @@ from lmviz.results import (
     AnswerSpan,
     AnswerSpans,
     AttentionPattern,
+    BiasLocalisation,
     ContinuationTree,
     Difference,
     LabelProbabilities,
@@ -27,6 +28,7 @@ from lmviz.results import (
     TokenScores,
     TokenTable,
 )
+from lmviz.results.localisation import EffectGrid
 
 INJECTION = "</script><script>window.injected=1</script>"
 TEXTS: dict[str, tuple[str, ...]] = {
@@ -214,12 +216,28 @@ def pair_scores(tokens: Sequence[str]) -> PairScores:
     )  # fmt: skip
 
 
+def bias_localisation(tokens: Sequence[str]) -> BiasLocalisation:
+    """Give heads and one more grid, some told from chance; nothing is known where there are no tokens."""
+    rng = np.random.default_rng(7)
+    values = (rng.normal(size=(LAYERS, HEADS)) if tokens else np.full((LAYERS, HEADS), np.nan)).astype(np.float32)
+    p = np.where(np.isnan(values), np.nan, np.linspace(0, 0.2, values.size).reshape(values.shape)).astype(np.float32)
+    ends = {"low": values - 1, "high": values + 1, "p_adjusted": p}
+    ratios = {"ratios": values, "ratios_low": values - 1, "ratios_high": values + 1}
+    grid = EffectGrid(columns=("changed", "answer", "all"), values=values, **ends, **ratios)
+    numbers = {f"{name}{end}": 0.5 for name in ("margin", "total_effect") for end in ("", "_low", "_high")}
+    return BiasLocalisation(
+        values=values, unit="nats", **ends, method="patching", n=len(tokens), skipped=1, numbers=numbers,
+        grids={"indirect": grid, "direct": grid, "mlp_out": grid}, note=" ".join(tokens), provenance=PROVENANCE,
+    )  # fmt: skip
+
+
 MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "AttentionPattern": attention,
     "TokenMatrix": token_matrix,
     "TokenScores": token_scores,
     "LayerPositionGrid": layer_position_grid,
     "LayerHeadGrid": layer_head_grid,
+    "BiasLocalisation": bias_localisation,
     "TokenDistributions": token_distributions,
     "QueryKeyProducts": products,
     "LabelProbabilities": label_probabilities,

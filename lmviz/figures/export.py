@@ -20,6 +20,7 @@ from lmviz.figures.heatmaps import (
     query_key_products,
     token_matrix,
 )
+from lmviz.figures.localisation import bias_localisation
 from lmviz.figures.pairs import pair_scores
 from lmviz.figures.provenance import caption
 from lmviz.figures.rows import row_answers
@@ -29,6 +30,7 @@ from lmviz.figures.wording import format_number, visible
 from lmviz.results import (
     AnswerSpans,
     AttentionPattern,
+    BiasLocalisation,
     ContinuationTree,
     Difference,
     LabelProbabilities,
@@ -52,6 +54,7 @@ MAX_ROWS = 1_000  # of the table in an HTML file
 _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     AttentionPattern: attention_grid,
     TokenMatrix: token_matrix,
+    BiasLocalisation: bias_localisation,  # a LayerHeadGrid too, so it stands before it
     LayerHeadGrid: layer_head_grid,
     LayerPositionGrid: layer_position_grid,
     QueryKeyProducts: query_key_products,

@@ -12,6 +12,7 @@ _NAMES = {
     "TokenScores": "Token scores",
     "LayerPositionGrid": "Layer × position",
     "LayerHeadGrid": "Layer × head",
+    "BiasLocalisation": "Where a preference sits",
     "TokenDistributions": "Most probable tokens",
     "PairScores": "Preference in pairs",
 }

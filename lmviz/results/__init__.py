@@ -4,6 +4,7 @@ from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyPro
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
+from lmviz.results.localisation import BiasLocalisation
 from lmviz.results.pairs import PairScores
 from lmviz.results.rows import RowAnswer, RowAnswers
 from lmviz.results.tokens import LayerPositionGrid, MaskFillings, TokenDistributions, TokenScores
@@ -14,6 +15,7 @@ __all__ = [
     "AnswerSpan",
     "AnswerSpans",
     "AttentionPattern",
+    "BiasLocalisation",
     "Check",
     "ContinuationTree",
     "Difference",

@@ -97,7 +97,8 @@ def test_html_runs_nothing_that_was_typed(kind: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in MAKERS if kind not in ("AttentionPattern", "LayerHeadGrid", "LayerMatrix")]
+    "kind",
+    [kind for kind in MAKERS if kind not in ("AttentionPattern", "LayerHeadGrid", "LayerMatrix", "BiasLocalisation")],
 )
 @pytest.mark.parametrize(
     "token", ["<b>bold</b>", "<|endoftext|>", "##ing", "Ġ", "中", "مرحبا", "😀", "&lt;", "\\u003c"]
