@@ -13,6 +13,7 @@ from lmviz.analyses.attention import (
 )
 from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.bias import benchmarks
+from lmviz.analyses.bias.localisation import running as bias_localisation
 from lmviz.analyses.compare import cka, compare
 from lmviz.analyses.predictions import (
     answer_span,
@@ -51,6 +52,7 @@ _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALY
 ANALYSES: dict[str, Analysis[Any, Any]] = {
     **_COMPARABLE,
     **benchmarks.ANALYSES,
+    bias_localisation.ANALYSIS.slug: bias_localisation.ANALYSIS,
     cka.ANALYSIS.slug: cka.ANALYSIS,
     compare.SLUG: compare.among(_COMPARABLE),
 }
