@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lmviz.analyses.base import Analysis, Progress, ignore
-from lmviz.analyses.bias import crows_pairs, minimal_pairs, stereoset_sentences, winobias
+from lmviz.analyses.bias import bbq_questions, crows_pairs, minimal_pairs, stereoset_sentences, winobias
 from lmviz.analyses.bias.items import Benchmark
 from lmviz.analyses.bias.resuming import resumed
 from lmviz.analyses.bias.running import BenchmarkRun, completed, prepared
@@ -19,7 +19,7 @@ from lmviz.results import PairScores
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
 
-_MODULES: tuple[ModuleType, ...] = (crows_pairs, stereoset_sentences, winobias, minimal_pairs)
+_MODULES: tuple[ModuleType, ...] = (crows_pairs, stereoset_sentences, winobias, bbq_questions, minimal_pairs)
 ANALYSES: Mapping[str, Analysis[Any, Any]] = MappingProxyType(
     {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 )
