@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float32
 
 from lmviz.capture import budget
+from lmviz.capture.intervene_standing import standing
 from lmviz.capture.narrow import Places, asked_logits, cut
 from lmviz.capture.padding import padded, segments_of, tensor
 from lmviz.capture.tokens import Encoding, check_length
@@ -96,7 +97,8 @@ class _Room:
 
 def _room(model: LoadedModel, longest: int) -> _Room:
     """Fill batches as far as it makes them faster, within the memory that a single job may take."""
-    is_narrow, vocabulary = cut(model) is not None, int(model.hf_model.config.vocab_size)
+    is_narrow = cut(model, has_whole_stream=bool(standing(model))) is not None
+    vocabulary = int(model.hf_model.config.vocab_size)
     everywhere = not is_narrow or model.kind != "encoder"
     budget.check(model, longest, places=(), logits=everywhere)
     allowed = budget.limit_megabytes() * 1e6

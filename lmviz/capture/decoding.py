@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from lmviz.capture.intervene_standing import refuse_standing
 from lmviz.capture.tokens import Encoding
 from lmviz.errors import NotForThisModel
 from lmviz.models.loaded import LoadedModel
@@ -152,8 +153,9 @@ def begin(model: LoadedModel, encoding: Encoding, *, how: Decoding, prefix: Path
         prefix: New tokens that are there already.
 
     Raises:
-        NotForThisModel: The library refuses the model's own settings.
+        NotForThisModel: The library refuses the model's own settings, or interventions stand for the model.
     """
+    refuse_standing(model)
     caught: dict[str, Any] = {}
 
     def take(hf_model: Any, input_ids: Tensor, **prepared: Any) -> Tensor:  # noqa: ARG001  the library passes it

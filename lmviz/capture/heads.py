@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from lmviz.capture import budget
+from lmviz.capture.intervene_standing import edited
 from lmviz.capture.narrow import accepted
 from lmviz.capture.tokens import Encoding
 from lmviz.errors import NotForThisModel
@@ -29,8 +30,9 @@ def head_outputs(model: LoadedModel, encoding: Encoding, *names: str) -> Mapping
     """
     has_vocabulary = model.hf_model.get_output_embeddings() is not None
     budget.check(model, len(encoding.table), places=(), logits=has_vocabulary)
-    with torch.no_grad():
-        output = model.hf_model(**accepted(model.hf_model, encoding.inputs()))
+    inputs = encoding.inputs()
+    with torch.no_grad(), edited(model, inputs):
+        output = model.hf_model(**accepted(model.hf_model, inputs))
     found = {name: getattr(output, name, None) for name in names}
     arrays = {name: value[0].float().cpu().numpy() for name, value in found.items() if value is not None}
     if not arrays:

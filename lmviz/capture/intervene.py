@@ -6,10 +6,16 @@ changed, and passes beside it in other threads see nothing of it.
     clean = trace(model, encode(model, "The nurse said that"), ("resid_pre",))
     text = encode(model, "The doctor said that")
     patched = run(model, Run(text, (PatchStream(3, "resid_pre", clean["resid_pre"][0, 2], (2,)),), logits_at=(3,)))
+
+Work that runs its passes elsewhere, such as a benchmark, is done under interventions:
+
+    with intervening(model, (ProjectOut(3, direction),)):
+        scores = score_texts(model, texts)
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,8 +31,9 @@ from lmviz.capture.intervene_kinds import (
     PatchStream,
     ProjectOut,
 )
-from lmviz.capture.intervene_passes import Question, Row, Run, batches
-from lmviz.capture.intervene_rows import RowEdits, row_edits, window
+from lmviz.capture.intervene_passes import Question, Row, Run, batches, check_fits
+from lmviz.capture.intervene_rows import check_applied, row_edits, window
+from lmviz.capture.intervene_standing import held, standing
 from lmviz.capture.narrow import asked_logits, cut
 from lmviz.capture.padding import padded, segments_of, tensor
 from lmviz.capture.trace import Trace, checked_places, chosen_layers, forward, head_logits, needs_returned_attentions
@@ -44,9 +51,12 @@ __all__ = [
     "PatchStream",
     "ProjectOut",
     "Run",
+    "intervening",
     "run",
     "run_batch",
+    "under",
 ]
+_Batch = TypeVar("_Batch")
 
 
 def run(
@@ -102,6 +112,54 @@ def run_batch(
         yield from _answers(question, batch)
 
 
+def intervening(model: LoadedModel, interventions: Iterable[Intervention]) -> AbstractContextManager[None]:
+    """Let interventions stand: every pass of the model in this thread has them while the body runs.
+
+    Whatever scores, traces or labels texts then does so with something replaced, many texts in one padded pass too.
+
+    Args:
+        model: An encoder or a decoder; other models are not concerned.
+        interventions: Alike for every text, so `positions` should be None where texts differ in length.
+
+    Returns:
+        A context manager. Do not yield from within it: the context of a generator is its caller's; see `under`.
+
+    Raises:
+        InvalidParameter: A layer or place that does not exist; heads and shapes are checked in the first pass.
+        NotForThisModel: The model has two stacks, or what is to be replaced cannot be.
+    """
+    if model.kind == "encoder-decoder":
+        raise NotForThisModel(f"{model.id} has an encoder and a decoder. Give the interventions with each run instead.")
+    chosen = tuple(interventions)
+    question = Question(model, model.part_named(None), frozenset(), ())
+    for one in chosen:
+        check_fits(question, one)
+    return held(model, chosen)
+
+
+def under(model: LoadedModel, interventions: Iterable[Intervention], *, batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Take the next batch of some work under interventions, and hand it on without them.
+
+    Args:
+        model: As for `intervening`.
+        interventions: As for `intervening`.
+        batches: The work; what it does before its first batch is done under the interventions too.
+
+    Yields:
+        Its batches.
+
+    Raises:
+        LmvizError: As `intervening`.
+    """
+    chosen = tuple(interventions)
+    while True:
+        with intervening(model, chosen):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
 class _Shelf:
     """Takes recorded tensors into arrays, (layer, row, ...)."""
 
@@ -122,7 +180,8 @@ class _Shelf:
 def _answers(question: Question, batch: Sequence[Row]) -> Iterator[Trace]:
     """Run one pass."""
     entry = min(row.entry for row in batch)
-    edits = row_edits([(row.extent, row.run.interventions) for row in batch], entry=entry)
+    always = standing(question.model)
+    edits = row_edits([(row.extent, (*always, *row.run.interventions)) for row in batch], entry=entry)
     shelf = _Shelf(question.layers)
     request = Request(
         part=question.part,
@@ -138,7 +197,7 @@ def _answers(question: Question, batch: Sequence[Row]) -> Iterator[Trace]:
     is_plain = not edits and not question.places
     with torch.no_grad(), nullcontext() if is_plain else asking(request):
         logits = _logits(question, batch)
-    _check_applied(edits)
+    check_applied(edits)
     for number, row in enumerate(batch):
         yield Trace(
             part=question.part,
@@ -151,13 +210,6 @@ def _answers(question: Question, batch: Sequence[Row]) -> Iterator[Trace]:
             has_sinks=request.has_sinks,
             logits=logits[number],
         )
-
-
-def _check_applied(edits: dict[tuple[str, int], RowEdits]) -> None:
-    """Fail loudly where the pass has not come by a place: an intervention that does nothing looks like a finding."""
-    missed = [f"{place} of layer {layer}" for (place, layer), edit in edits.items() if not edit.is_applied]
-    if missed:
-        raise RuntimeError(f"the forward pass did not come by {', '.join(missed)}")
 
 
 def _logits(question: Question, batch: Sequence[Row]) -> list[np.ndarray | None]:

@@ -115,7 +115,7 @@ def _key(one: Run) -> tuple[int, str | None, bool]:
 def _reading(question: Question, one: Run, known: _Readings) -> Reading:
     """Check a run and put together what is read; what a decoder writes by itself is written once for a pass."""
     for intervention in one.interventions:
-        _check(question, intervention)
+        check_fits(question, intervention)
     key, part, text = _key(one), question.part, one.decoder_text
     if key not in known:
         has_decoder = part != "encoder" or one.logits_at != ()
@@ -152,8 +152,13 @@ def _megabytes(question: Question, one: Run, own: Reading) -> float:
     return took.megabytes + _FLOAT * (pattern + n_scores) / 1e6
 
 
-def _check(question: Question, intervention: Intervention) -> None:
-    """Refuse what this part of the model does not have; heads, positions and shapes are checked where they are met."""
+def check_fits(question: Question, intervention: Intervention) -> None:
+    """Refuse what this part of the model does not have; heads, positions and shapes are checked where they are met.
+
+    Raises:
+        InvalidParameter: A layer or place that does not exist.
+        NotForThisModel: A place that this model does not have.
+    """
     model = question.model
     chosen_layers(model, question.part, layers=(intervention.layer,))
     if isinstance(intervention, OnStream):

@@ -1,6 +1,6 @@
 """Runs under each other in one forward pass: each row with its own interventions, inside its own length."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -54,3 +54,10 @@ def row_edits(rows: Sequence[tuple[Extent, Sequence[Intervention]]], *, entry: i
                 edits = found.setdefault((one.place, one.layer), RowEdits())
                 edits.edits.append((number, window(one.place, extent), one))
     return found
+
+
+def check_applied(edits: Mapping[tuple[str, int], RowEdits]) -> None:
+    """Fail loudly where the pass has not come by a place: an intervention that does nothing looks like a finding."""
+    missed = [f"{place} of layer {layer}" for (place, layer), edit in edits.items() if not edit.is_applied]
+    if missed:
+        raise RuntimeError(f"the forward pass did not come by {', '.join(missed)}")

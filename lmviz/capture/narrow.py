@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from lmviz.capture.intervene_standing import edited, standing
 from lmviz.capture.trace import head_logits
 from lmviz.models import anatomy
 from lmviz.models.loaded import LoadedModel
@@ -55,13 +56,14 @@ def asked_logits(
         model: A model with a language-model head.
         inputs: Of the forward pass; `input_ids` is (batch, position).
         places: Which positions of which sequences.
-        has_whole_stream: Whether every position has to pass through every block, as where something is replaced.
+        has_whole_stream: Whether every position has to pass through every block, as where something is replaced; so it
+            is where interventions stand.
 
     Returns:
         (row, vocabulary), one row for each place.
     """
-    path = cut(model, has_whole_stream=has_whole_stream)
-    with torch.no_grad():
+    path = cut(model, has_whole_stream=has_whole_stream or bool(standing(model)))
+    with torch.no_grad(), edited(model, inputs):
         narrow = None if path is None else _narrow(model.hf_model, path, (inputs, places))
         return _everywhere(model.hf_model, inputs, places) if narrow is None else narrow
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float32
 
 from lmviz.capture import budget
+from lmviz.capture.intervene_standing import edited
 from lmviz.capture.narrow import accepted, asked_logits
 from lmviz.capture.padding import padded, segments_of, tensor
 from lmviz.capture.tokens import Encoding
@@ -57,7 +58,7 @@ def label_logits(model: LoadedModel, encodings: Sequence[Encoding]) -> list[Scor
     found: list[Scores | None] = [None] * len(encodings)
     for batch in _batches(model, encodings, n_scores=int(model.hf_model.config.num_labels)):
         inputs = _inputs(model, [encodings[row] for row in batch])
-        with torch.no_grad():
+        with torch.no_grad(), edited(model, inputs):
             logits = getattr(model.hf_model(**accepted(model.hf_model, inputs)), "logits", None)
         if logits is None:
             raise NotForThisModel(f"{model.id} gives no logits of labels. Choose a model that does.")

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from lmviz.capture import budget
+from lmviz.capture.intervene_rows import check_applied, row_edits
+from lmviz.capture.intervene_standing import standing
 from lmviz.capture.texts import check_text
 from lmviz.capture.tokens import Encoding, check_length, make_table
 from lmviz.errors import InvalidParameter, NotForThisModel
@@ -110,9 +112,11 @@ def trace(
     n_tokens, n_keys = len(own.table), len(own.key_table)
     budget.check(model, n_tokens, places=wanted, part=chosen, logits=logits, n_keys=n_keys)
     shelf = _Arrays(rows)
-    request = Request(part=chosen, places=wanted, keeper=shelf, layers=frozenset(rows))
+    edits = row_edits([((n_tokens, n_keys), standing(model))], entry=0)
+    request = Request(part=chosen, places=wanted, keeper=shelf, layers=frozenset(rows), patches=edits)
     with torch.no_grad(), asking(request):
         output = forward(model, own.inputs, part=chosen, logits=logits, places=wanted)
+    check_applied(edits)
     _keep_returned_attentions(model, output, request, (n_tokens, n_keys))
     first = head_logits(output) if logits else None
     return Trace(
