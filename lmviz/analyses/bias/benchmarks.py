@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lmviz.analyses.base import Analysis, Progress, ignore
-from lmviz.analyses.bias import bbq_questions, crows_pairs, minimal_pairs, stereoset_sentences, winobias
+from lmviz.analyses.bias import (
+    bbq_questions,
+    crows_pairs,
+    log_probability_bias,
+    minimal_pairs,
+    stereoset_sentences,
+    winobias,
+)
 from lmviz.analyses.bias.items import Benchmark
 from lmviz.analyses.bias.resuming import resumed
 from lmviz.analyses.bias.running import BenchmarkRun, completed, prepared
@@ -19,7 +26,14 @@ from lmviz.results import PairScores
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
 
-_MODULES: tuple[ModuleType, ...] = (crows_pairs, stereoset_sentences, winobias, bbq_questions, minimal_pairs)
+_MODULES: tuple[ModuleType, ...] = (
+    crows_pairs,
+    stereoset_sentences,
+    winobias,
+    bbq_questions,
+    log_probability_bias,
+    minimal_pairs,
+)
 ANALYSES: Mapping[str, Analysis[Any, Any]] = MappingProxyType(
     {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 )
