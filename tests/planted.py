@@ -12,7 +12,7 @@ LAYER, HEAD = 1, 2
 WIDTH, N_HEADS = 32, 4
 _SIZE = WIDTH // N_HEADS
 _STRONG = 12.0
-_NOISE = 0.02
+_NOISE = 1e-3
 
 
 def planted() -> tuple[GPT2LMHeadModel, PreTrainedTokenizerFast]:

@@ -13,6 +13,7 @@ from lmviz.results import BiasLocalisation, Check
 from lmviz.results.localisation import EffectGrid
 from lmviz.statistics import MeanEffects, mean_effects
 
+_LEAST = 1e-3  # nats: what is smaller may be rounding, and is a tenth of a per cent of the odds
 _HIGHEST = 80.0  # nats: the exponential of more is no float32
 _NOTES = {
     "ablation": (
@@ -45,7 +46,8 @@ def summarise(rows: Sequence[RowEffects], shape: Shape) -> BiasLocalisation:
     """Average over rows.
 
     Intervals come from resampled rows, or from whole clusters where every row names one; p-values from flipping their
-    signs, adjusted by the largest effect of each flip over all cells of a grid (max-T: Westfall & Young, 1993).
+    signs, adjusted by the largest t-statistic of each flip over all cells of a grid (max-T: Westfall & Young, 1993).
+    Effects of less than a thousandth of a nat count as rounding.
 
     Args:
         rows: Rows without a problem.
@@ -90,7 +92,8 @@ def _ratios(nats: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
 
 def _means(rows: Sequence[RowEffects], table: ArrayLike, *, seed: int) -> MeanEffects:
     clusters = [row.item.cluster for row in rows]
-    return mean_effects(table, clusters=clusters if clusters and all(clusters) else None, seed=seed)
+    named = clusters if clusters and all(clusters) else None
+    return mean_effects(table, clusters=named, least=_LEAST, seed=seed)
 
 
 def _numbers(rows: Sequence[RowEffects], shape: Shape) -> dict[str, float]:
