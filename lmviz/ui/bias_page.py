@@ -8,12 +8,22 @@ import streamlit as st
 from lmviz.analyses.bias.benchmarks import BENCHMARKS, bias_run
 from lmviz.errors import LmvizError, NotForThisModel
 from lmviz.figures.wording import token_label
-from lmviz.ui import bias_asked, bias_scores, bias_variants, choices, controls, frame, selection
+from lmviz.ui import (
+    bias_asked,
+    bias_localisation,
+    bias_scores,
+    bias_variants,
+    choices,
+    controls,
+    frame,
+    selection,
+)
 from lmviz.ui.bias_asked import Asked
 
 SECTIONS: Mapping[str, tuple[str, Callable[[Asked], None]]] = {
     "scores": ("Scores", bias_scores.scores),
     "variants": ("Other ways of scoring", bias_variants.variants),
+    "localisation": ("Where it sits", bias_localisation.localisation),
 }
 SUGGESTED = ("minilm-mlm", "smollm2-135m")
 ALONE = ""
@@ -121,10 +131,10 @@ def _ask(models: Sequence[Any], source: str | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         params = bias_asked.extras(slug)
         lab = chosen.lab if chosen.lab in SECTIONS else "scores"
-        variant = _variant(models[0], source, params) if lab == "scores" else None
+        variant = _variant(models[0], source, params) if lab in ("scores", "removal") else None
         asked = bias_asked.ask(models, source, variant=variant, params=params)
         _rows(asked)
-    if chosen.variant and variant != chosen.variant and lab == "scores":
+    if chosen.variant and variant not in (None, chosen.variant):
         frame.hint(f"{models[0].id} has no variant '{chosen.variant}' here; {asked.runs[0].variant} is used.")
     selection.keep_widget("lab", lab)
     st.segmented_control(

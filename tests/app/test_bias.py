@@ -12,7 +12,7 @@ from lmviz.results import PairScores
 from lmviz.ui import bias_asked, bias_jobs, choices, memory
 from lmviz.ui.selection import Selection, from_url, to_url
 from tests.app.test_compare import agreed, faultless
-from tests.app.test_pages import AWKWARD, sentences
+from tests.app.test_pages import AWKWARD, pills, sentences
 
 Open = Callable[..., AppTest]
 OWN = "the cat sat on the mat | the dog sat on the mat\nthe dog sat | the cat sat\nthe mat | a mat"
@@ -171,3 +171,36 @@ def test_every_benchmark_can_be_chosen_and_has_its_criticism() -> None:
 def test_pasted_lines_keep_their_numbers() -> None:
     assert bias_asked.pairs_csv("a | b\n\nc\td") == b"more,less\na,b\n\nc,d\n"
     assert bias_jobs.KEY == "bias"
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+def test_heads_are_taken_out_of_pairs(bias: Open, family: str) -> None:
+    test = done(faultless(bias(family, benchmark="minimal-pairs", lab="localisation", limit="6")))
+    assert "told from chance" in sentences(test)
+    assert "n = 6 rows" in sentences(test)
+    assert test.button(key="bias_open_head")
+
+
+def test_rows_that_the_model_cannot_use_are_named(bias: Open) -> None:
+    test = faultless(bias("bert", lab="localisation", limit="3"))  # its vocabulary has hardly a word of these prompts
+    pills(test, "bias_method").set_value("patching").run()
+    test = done(test)
+    assert any("left out" in expander.label for expander in test.expander)
+
+
+@pytest.mark.parametrize(
+    ("family", "row"),
+    [
+        ("gpt2", "the cat sat on | the dog sat on | the mat | a mat"),
+        ("bert", "the cat sat on the [MASK] | the dog sat on the [MASK] | mat | dog"),
+    ],
+)
+def test_rows_for_patching_are_typed(bias: Open, family: str, row: str) -> None:
+    test = faultless(bias(family, lab="localisation"))
+    pills(test, "bias_method").set_value("patching").run()
+    test.text_area(key="bias_rows").set_value(f"{row}\n{row}").run()
+    test = done(test, rows="2 of 2")
+    assert "n = 2 rows; total effect" in sentences(test)
+    test.text_area(key="bias_rows").set_value("only one").run()
+    assert len(test.error) == 1
+    assert not test.exception
