@@ -22,13 +22,17 @@ class WordSet:
 
 @dataclass(frozen=True)
 class AssociationTest:
-    """Two sets of targets, `x` and `y`, and two of attributes, `a` and `b`; `line` is its place in the file, from 1."""
+    """Two sets of targets, `x` and `y`, and two of attributes, `a` and `b`; `line` is its place in the file, from 1.
+
+    Each word is put in each of the `templates`, in place of {}; without templates the words are the texts themselves.
+    """
 
     line: int
     x: WordSet
     y: WordSet
     a: WordSet
     b: WordSet
+    templates: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -41,7 +45,7 @@ def read(source: Source) -> Iterator[AssociationTest | BrokenRow]:
 
     A test names its sets `targ1`, `targ2`, `attr1` and `attr2` with `category` and `examples`, as SEAT's files do, or
     `first_target` to `second_attribute` with `name` and `words`. Words under `remove`, which the authors left out for
-    their low frequency, are left out.
+    their low frequency, are left out. `templates`, a list of sentences such as "This is {}.", may be there.
 
     Args:
         source: A path or the file's content.
@@ -83,7 +87,11 @@ def _test(numbered: tuple[int, Any]) -> AssociationTest:
     if names is None:
         raise Unusable(f"it has neither {', '.join(_SEAT)} nor {', '.join(_NAMED)}")
     keys = ("category", "examples") if names == _SEAT else ("name", "words")
-    return AssociationTest(number, *(_set(mapping(fields[name], name), *keys) for name in names))
+    templates = _words(fields["templates"], "templates") if "templates" in fields else ()
+    if any(template.count("{}") != 1 for template in templates):
+        raise Unusable("a template of it has not one {} for the word")
+    x, y, a, b = (_set(mapping(fields[name], name), *keys) for name in names)
+    return AssociationTest(number, x, y, a, b, templates)
 
 
 def _set(fields: Mapping[str, Any], name: str, words: str) -> WordSet:

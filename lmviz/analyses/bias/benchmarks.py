@@ -13,6 +13,7 @@ from lmviz.analyses.bias import (
     crows_pairs,
     log_probability_bias,
     minimal_pairs,
+    seat,
     stereoset_sentences,
     winobias,
 )
@@ -32,6 +33,7 @@ _MODULES: tuple[ModuleType, ...] = (
     winobias,
     bbq_questions,
     log_probability_bias,
+    seat,
     minimal_pairs,
 )
 ANALYSES: Mapping[str, Analysis[Any, Any]] = MappingProxyType(

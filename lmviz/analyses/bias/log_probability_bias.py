@@ -150,7 +150,7 @@ ANALYSIS = analysis(
     reference="https://arxiv.org/abs/1906.07337",
     caution=(
         "Another wording of the template often changes the score by more than the effect is large: read how far "
-        "templates disagree. The prior comes from a sentence with two masks, which models have rarely seen. The number is "
-        "a preference on this benchmark."
+        "templates disagree. The prior comes from a sentence with two masks, which models have rarely seen. The number "
+        "is a preference on this benchmark."
     ),
 )

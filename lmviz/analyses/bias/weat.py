@@ -57,9 +57,26 @@ def effect_size(x: ArrayLike, y: ArrayLike, a: ArrayLike, b: ArrayLike) -> float
     Raises:
         InvalidParameter: Not tables of vectors of one width, an empty set, or a vector of zeros.
     """
-    of_x, of_y = associations(x, a, b), associations(y, a, b)
-    spread = float(np.concatenate([of_x, of_y]).std(ddof=1))
-    return float(of_x.mean() - of_y.mean()) / spread if spread > 0 else math.nan
+    return effect_size_of(associations(x, a, b), associations(y, a, b))
+
+
+def effect_size_of(of_x: ArrayLike, of_y: ArrayLike) -> float:
+    """Give d, as `effect_size`, from the associations of both sets of targets.
+
+    Args:
+        of_x: One association per word of the first targets.
+        of_y: One per word of the second.
+
+    Returns:
+        A number from −2 to 2 for sets of one size; NaN where all words are associated alike.
+
+    Raises:
+        InvalidParameter: Associations that are not finite.
+    """
+    first, second = (checked_values(values).astype(np.float64) for values in (of_x, of_y))
+    both = np.concatenate([first, second])
+    spread = float(both.std(ddof=1)) if len(both) > 1 else 0.0
+    return float(first.mean() - second.mean()) / spread if spread > 0 else math.nan
 
 
 def permutation_p(x: ArrayLike, y: ArrayLike, a: ArrayLike, b: ArrayLike, *, seed: int = 0) -> float:
@@ -82,16 +99,33 @@ def permutation_p(x: ArrayLike, y: ArrayLike, a: ArrayLike, b: ArrayLike, *, see
     Raises:
         InvalidParameter: X and Y of different sizes, or what `effect_size` refuses.
     """
-    of_x, of_y = associations(x, a, b), associations(y, a, b)
-    if len(of_x) != len(of_y):
+    return permutation_p_of(associations(x, a, b), associations(y, a, b), seed=seed)
+
+
+def permutation_p_of(of_x: ArrayLike, of_y: ArrayLike, *, seed: int = 0) -> float:
+    """Give the one-sided p, as `permutation_p`, from the associations of both sets of targets.
+
+    Args:
+        of_x: One association per word of the first targets.
+        of_y: One per word of the second, as many.
+        seed: Of the draws.
+
+    Returns:
+        The p.
+
+    Raises:
+        InvalidParameter: Sets of different sizes, or associations that are not finite.
+    """
+    first, second = (checked_values(values).astype(np.float64) for values in (of_x, of_y))
+    if len(first) != len(second):
         raise InvalidParameter(
-            f"The test exchanges words between sets of one size, and there are {len(of_x)} and {len(of_y)}. "
+            f"The test exchanges words between sets of one size, and there are {len(first)} and {len(second)}. "
             "Leave words out of the larger set, and say which."
         )
-    both = np.concatenate([of_x, of_y])
-    least = float(of_x.sum()) - _ROUNDING * float(np.abs(both).sum())
-    if math.comb(len(both), len(of_x)) <= N_SAMPLES:
-        halves = np.array(list(combinations(range(len(both)), len(of_x))))
+    both = np.concatenate([first, second])
+    least = float(first.sum()) - _ROUNDING * float(np.abs(both).sum())
+    if math.comb(len(both), len(first)) <= N_SAMPLES:
+        halves = np.array(list(combinations(range(len(both)), len(first))))
         return float((both[halves].sum(axis=1) >= least).mean())
     return (1 + _hits(both, least, seed)) / N_SAMPLES
 
