@@ -10,6 +10,7 @@ import pandas as pd
 from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.bias import (
     bbq_questions,
+    completions,
     crows_pairs,
     log_probability_bias,
     minimal_pairs,
@@ -34,6 +35,7 @@ _MODULES: tuple[ModuleType, ...] = (
     bbq_questions,
     log_probability_bias,
     seat,
+    completions,
     minimal_pairs,
 )
 ANALYSES: Mapping[str, Analysis[Any, Any]] = MappingProxyType(
