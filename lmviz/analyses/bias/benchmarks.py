@@ -15,6 +15,7 @@ from lmviz.analyses.bias import (
     log_probability_bias,
     minimal_pairs,
     seat,
+    sentiment_gap,
     stereoset_sentences,
     winobias,
 )
@@ -36,6 +37,7 @@ _MODULES: tuple[ModuleType, ...] = (
     log_probability_bias,
     seat,
     completions,
+    sentiment_gap,
     minimal_pairs,
 )
 ANALYSES: Mapping[str, Analysis[Any, Any]] = MappingProxyType(
