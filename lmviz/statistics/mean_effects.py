@@ -73,7 +73,8 @@ def _scaled(sums: np.ndarray, sizes: np.ndarray, *, least: float) -> np.ndarray:
     if not len(sizes):
         return sums
     scale = np.maximum(np.sqrt((sums**2).mean(axis=0)), least * np.sqrt((sizes**2).mean()))
-    return np.divide(sums, scale, out=np.zeros_like(sums), where=scale > 0)
+    scaled: np.ndarray = np.divide(sums, scale, out=np.zeros_like(sums), where=scale > 0)
+    return scaled
 
 
 def _replicates(sums: np.ndarray, sizes: np.ndarray, *, seed: int) -> Iterator[np.ndarray]:

@@ -189,7 +189,7 @@ def bias_localisation(model: "LoadedModel", params: Params, *, on_progress: Prog
     Args:
         model: An encoder with a mask, or a decoder.
         params: The rows and the method.
-        on_progress: Told after every layer of a few rows.
+        on_progress: Told after every few runs.
 
     Returns:
         Mean effects in nats with intervals, and p-values adjusted for the number of heads.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
 
 Effects = Float64[np.ndarray, "layer column"]
+_N_TOKENS = 256  # of one group of runs: some are done in a second even by a large model
 Means = Float32[np.ndarray, "layer head dimension"]
 
 
@@ -72,6 +73,9 @@ class _Cell:
     interventions: tuple["Intervention", ...] = ()
 
 
+_Job = tuple[int, _Cell]  # the number of the row, and one of its runs
+
+
 class HeadMeans:
     """The mean of what each head gathers, before W_O, over all positions of the inputs that were added."""
 
@@ -105,7 +109,7 @@ def ablation(model: "LoadedModel", tasks: Sequence[Task], *, means: Means | None
         means: What to put in the place of each head; None for zero.
 
     Yields:
-        Nothing after each layer, a place to stop, and all rows at the end.
+        Nothing after every few runs, a place to stop, and all rows at the end.
     """
     return _sweep(model, tasks, cells=partial(_ablated, model, means=means), places=margins.PLACES)
 
@@ -122,7 +126,7 @@ def patching(model: "LoadedModel", tasks: Sequence[Task]) -> Batches:
         tasks: Rows with a counterfactual.
 
     Yields:
-        Nothing after each layer, a place to stop, and all rows at the end.
+        Nothing after every few runs, a place to stop, and all rows at the end.
     """
     return _sweep(model, tasks, cells=partial(_patched, model), places=odds.PLACES)
 
@@ -167,12 +171,31 @@ def _sweep(
     found: list[dict[str, np.ndarray]] = [{} for _ in tasks]
     for layer in range(model.n_layers):
         jobs = [(row, cell) for row, pairs in enumerate(seen) for pair in pairs for cell in cells(pair, layer)]
-        for (row, cell), number in zip(jobs, _numbers(model, [cell for _, cell in jobs]), strict=True):
-            width = len(odds.ROLES) if cell.name in odds.STREAMS else 1 if cell.name == "unchanged" else model.n_heads
-            table = found[row].setdefault(cell.name, np.zeros((model.n_layers, width)))
-            table[layer, cell.column] += number
-        yield ()
+        for group in _grouped(jobs):
+            for (row, cell), number in zip(group, _numbers(model, [cell for _, cell in group]), strict=True):
+                _table(model, found[row], cell.name)[layer, cell.column] += number
+            yield ()
     yield tuple(_row(*parts) for parts in zip(tasks, seen, found, strict=True))
+
+
+def _table(model: "LoadedModel", tables: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Give the table of a name, one row per layer; made where it is not there yet."""
+    n_columns = len(odds.ROLES) if name in odds.STREAMS else 1 if name == "unchanged" else model.n_heads
+    return tables.setdefault(name, np.zeros((model.n_layers, n_columns)))
+
+
+def _grouped(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+    """Cut the runs of a layer into groups that take about as long as one may wait for a stop."""
+    group: list[_Job] = []
+    n_tokens = 0
+    for job in jobs:
+        group.append(job)
+        n_tokens += len(job[1].seen.reading.encoding.table) if job[1].interventions else 0
+        if n_tokens >= _N_TOKENS:
+            yield group
+            group, n_tokens = [], 0
+    if group:
+        yield group
 
 
 def _plain(model: "LoadedModel", tasks: Sequence[Task], places: frozenset[str]) -> list[list[_Pair]]:
