@@ -1,6 +1,7 @@
 """Which of two texts of one's own does a model prefer? Pairs that differ in one thing, from any file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,20 @@ def _files(params: Params) -> tuple[Path, ...]:
 def _read(params: Params, files: tuple[Path, ...]) -> Read:
     if params.source is None:
         return crows_pairs.read(params, files)
-    return (_item(row) for file in files for row in minimal_pairs.read(file))
+    return _numbered(_item(row) for file in files for row in minimal_pairs.read(file))
+
+
+def _numbered(rows: Read) -> Read:
+    """Give each pair a line of its own where a line has several of them; what comes later moves on."""
+    last = 0
+    for row in rows:
+        own, last = row.line, max(row.line, last + 1)
+        if last == own:
+            yield row
+        elif isinstance(row, BrokenRow):
+            yield BrokenRow(last, f"line {own} of the file: {row.reason}")
+        else:
+            yield replace(row, line=last)
 
 
 def _item(row: MinimalPair | BrokenRow) -> Item | BrokenRow:
