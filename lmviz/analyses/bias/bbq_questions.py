@@ -155,7 +155,7 @@ ANALYSIS = analysis(
     reference="https://arxiv.org/abs/2110.08193",
     caution=(
         "A model that cannot answer such questions has scores near 0 for want of skill and not of stereotypes: read "
-        "the accuracy first. The questions come from few templates, so the intervals over templates are the ones to read. "
-        "The number is a preference on this benchmark."
+        "the accuracy first. The questions come from few templates, so the intervals over templates are the ones to "
+        "read. The number is a preference on this benchmark."
     ),
 )
