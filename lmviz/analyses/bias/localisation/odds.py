@@ -15,7 +15,6 @@ MASK = "[MASK]"  # as files write it, whatever a model calls it
 ROLES = ("changed", "answer", "others", "all")
 STREAMS = ("mlp_out", "resid_pre")
 PLACES = frozenset({"resid_pre", "mlp_out", "pattern"})
-_FRAME = tuple[tuple[int, ...], tuple[int, ...]]  # what stands before and after the continuation
 
 
 def plan(model: "LoadedModel", item: Item) -> Task:
@@ -33,18 +32,19 @@ def plan(model: "LoadedModel", item: Item) -> Task:
         A task whose number is the log odds, anti-stereotypical against stereotypical, in nats.
 
     Raises:
-        LengthsDiffer: Prompt and counterfactual have different numbers of tokens.
+        LengthsDiffer: Prompt and counterfactual have different numbers of tokens, or the answer elsewhere.
         InvalidParameter: The tokens of a continuation cannot be told from those beside it.
         LmvizError: A text is empty or too long.
     """
     prompt, counterfactual, *words = item.texts[:4]
     readings, others = (_readings(model, text, words) for text in (prompt, counterfactual))
-    for own, other in zip(readings, others, strict=True):
-        if len(own.encoding.table) != len(other.encoding.table):
-            raise LengthsDiffer(
-                f"The prompt has {len(own.encoding.table)} tokens and the counterfactual "
-                f"{len(other.encoding.table)}; patching pairs them one to one. Reword until they match."
-            )
+    sizes = [tuple((len(one.encoding.table), one.places) for one in side) for side in (readings, others)]
+    if sizes[0] != sizes[1]:
+        where = [f"{size} tokens with the answer at position {places[0]}" for (size, places), *_ in sizes]
+        raise LengthsDiffer(
+            f"The prompt has {where[0]}, and the counterfactual has {where[1]}; patching pairs them one to one. Reword "
+            "until they match."
+        )
     check_fits(model, (*readings, *others), places=PLACES)
     roles = tuple(roles_of(own, other) for own, other in zip(readings, others, strict=True))
     return Task(item, readings, others, roles)
@@ -66,75 +66,54 @@ def roles_of(own: Reading, other: Reading) -> Mapping[str, Positions]:
 def _readings(model: "LoadedModel", prompt: str, words: Sequence[str]) -> tuple[Reading, ...]:
     """Give the inputs that both continuations take: one where they can be read off the same."""
     from lmviz.capture.given_ids import of_ids
+    from lmviz.capture.texts import check_text
 
-    texts = _texts(model, prompt)
-    own, frame = _framed(model, texts)
+    check_text(prompt, "The prompt")
+    if prompt.count(MASK) > 1:
+        raise InvalidParameter(f"'{prompt[:60]}' has {prompt.count(MASK)} places for an answer. Leave one {MASK}.")
     asked: dict[tuple[int, ...], list[tuple[int, int, float]]] = {}
     for word, sign in zip(words, (-1.0, 1.0), strict=True):
-        pieces = _pieces(model, texts[0] + word + texts[1], frame)
-        ids, first = _input(model, own, (frame, pieces))
-        triples = [(first + place, piece, sign / len(pieces)) for place, piece in enumerate(pieces)]
+        own, places = _placed(model, prompt, word)
+        ids, first = _input(model, own, places)
+        triples = [(first + number, own.table.ids[at], sign / len(places)) for number, at in enumerate(places)]
         asked.setdefault(ids, []).extend(triples)
     return tuple(
         Reading(of_ids(model, ids, like=own), *map(tuple, zip(*triples, strict=True))) for ids, triples in asked.items()
     )
 
 
-def _texts(model: "LoadedModel", prompt: str) -> tuple[str, str]:
-    """Give what stands before and after the continuation."""
-    if prompt.count(MASK) > 1:
-        raise InvalidParameter(f"'{prompt[:60]}' has {prompt.count(MASK)} places for an answer. Leave one {MASK}.")
+def _placed(model: "LoadedModel", prompt: str, word: str) -> tuple["Encoding", tuple[int, ...]]:
+    """Put a continuation where it belongs, and find its tokens there."""
+    from lmviz.capture.tokens import encode
+
     before, _, after = prompt.partition(MASK)
-    if model.kind == "encoder":
-        return (before, after) if MASK in prompt else (f"{prompt} ", ".")
-    return f"{before.rstrip()} ", ""
-
-
-def _framed(model: "LoadedModel", texts: tuple[str, str]) -> tuple["Encoding", _FRAME]:
-    """Give the prompt as tokens, and those before and after the continuation."""
-    from lmviz.capture.tokens import encode
-
     if model.kind != "encoder":
-        own = encode(model, texts[0].rstrip())
-        return own, (_without_end(own), ())
-    mask = int(model.tokenizer.mask_token_id)
-    own = encode(model, texts[0] + str(model.tokenizer.mask_token) + texts[1])
-    ids = own.table.ids
-    if ids.count(mask) != 1:
-        raise InvalidParameter(f"'{own.table.text[:60]}' has {ids.count(mask)} masks for {model.id}. Leave one.")
-    return own, (ids[: ids.index(mask)], ids[ids.index(mask) + 1 :])
-
-
-def _without_end(own: "Encoding") -> tuple[int, ...]:
-    """Leave out special tokens at the end of a decoder's text: nothing could go on after them."""
-    table = own.table
-    end = max((place + 1 for place in range(len(table)) if not table.special[place]), default=len(table))
-    return table.ids[:end]
-
-
-def _pieces(model: "LoadedModel", text: str, frame: _FRAME) -> tuple[int, ...]:
-    """Find the tokens of a continuation where it stands."""
-    from lmviz.capture.tokens import encode
-
-    own = encode(model, text)
-    ids = own.table.ids if model.kind == "encoder" else _without_end(own)
-    before, after = frame
-    end = len(ids) - len(after)
-    if ids[: len(before)] != before or ids[end:] != after or end <= len(before):
+        before, after = f"{before.rstrip()} ", ""
+    elif MASK not in prompt:
+        before, after = f"{prompt} ", "."
+    bare = word.strip()
+    own = encode(model, before + bare + after)
+    start, end = len(before), len(before) + len(bare)
+    spans = own.table.spans
+    places = tuple(at for at, (first, last) in enumerate(spans) if first < end and last > start)
+    covered = own.table.text[spans[places[0]][0] : spans[places[-1]][1]].strip() if places else ""
+    if not bare or covered != bare:
         raise InvalidParameter(
-            f"In '{text[:80]}' the tokens of the continuation run into those beside it for {model.id}. Put a space "
-            "between them, or reword."
+            f"In '{own.table.text[:80]}' the tokens of '{bare[:40]}' run into those beside it for {model.id}. Put a "
+            "space between them, or reword."
         )
-    return ids[len(before) : end]
+    return own, places
 
 
-def _input(model: "LoadedModel", own: "Encoding", parts: tuple[_FRAME, tuple[int, ...]]) -> tuple[tuple[int, ...], int]:
+def _input(model: "LoadedModel", own: "Encoding", places: Positions) -> tuple[tuple[int, ...], int]:
     """Give what is read for a continuation, and the first position where its scores stand."""
     from lmviz.capture.batches import front
 
-    (before, after), pieces = parts
+    ids = own.table.ids
     if model.kind == "encoder":
-        masks = (int(model.tokenizer.mask_token_id),) * len(pieces)
-        return (*before, *masks, *after), len(before)
+        mask = int(model.tokenizer.mask_token_id)
+        return tuple(mask if at in places else known for at, known in enumerate(ids)), places[0]
     start = front(model, own)
-    return (*start, *before, *pieces[:-1]), len(start) + len(before) - 1
+    if not start and not places[0]:
+        raise InvalidParameter(f"Nothing stands before the continuation, and {model.id} has no token to begin with.")
+    return (*start, *ids[: places[-1]]), len(start) + places[0] - 1
