@@ -109,6 +109,7 @@ SOURCES: dict[str, tuple[str, Callable[[str], str]]] = {
     "crows-pairs": ("csv", _crows_pairs),
     "minimal-pairs": ("csv", _minimal_pairs),
     "bias-localisation": ("csv", _minimal_pairs),
+    "bias-removal": ("csv", _crows_pairs),
     "stereoset": ("jsonl", _stereoset),
     "winobias": ("tsv", _winobias),
     "bbq": ("jsonl", _bbq),

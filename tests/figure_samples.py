@@ -11,6 +11,7 @@ from lmviz.results import (
     AnswerSpans,
     AttentionPattern,
     BiasLocalisation,
+    ConceptRemoval,
     ContinuationTree,
     Difference,
     LabelProbabilities,
@@ -231,6 +232,22 @@ def bias_localisation(tokens: Sequence[str]) -> BiasLocalisation:
     )  # fmt: skip
 
 
+def concept_removal(tokens: Sequence[str]) -> ConceptRemoval:
+    """Give one condition per token, the numbers of one of them not there."""
+    size = len(tokens)
+    shares = np.random.default_rng(8).random(size).astype(np.float32)
+    shares[2:3] = np.nan
+    names = (
+        "effect", "effect_low", "effect_high", "difference", "difference_low", "difference_high", "p_difference",
+        "p_preference", "surprisal", "linear_probe", "mlp_probe", "removed",
+    )  # fmt: skip
+    return ConceptRemoval(
+        conditions=tuple(tokens), scores=(pair_scores(()),) * size, preference=shares, low=shares - 0.1,
+        high=shares + 0.1, **dict.fromkeys(names, shares), majority=0.5 if size else float("nan"), n_train=4, n_test=2,
+        method="leace", layer=1, rank=1, note=INJECTION, provenance=PROVENANCE,
+    )  # fmt: skip
+
+
 MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "AttentionPattern": attention,
     "TokenMatrix": token_matrix,
@@ -248,4 +265,5 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "LayerMatrix": layer_matrix,
     "PairScores": pair_scores,
     "RowAnswers": row_answers,
+    "ConceptRemoval": concept_removal,
 }

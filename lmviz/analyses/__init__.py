@@ -12,7 +12,7 @@ from lmviz.analyses.attention import (
     value_weighted_attention,
 )
 from lmviz.analyses.base import Analysis, Progress, ignore
-from lmviz.analyses.bias import benchmarks
+from lmviz.analyses.bias import benchmarks, removal
 from lmviz.analyses.bias.localisation import running as bias_localisation
 from lmviz.analyses.compare import cka, compare
 from lmviz.analyses.predictions import (
@@ -53,6 +53,7 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
     **_COMPARABLE,
     **benchmarks.ANALYSES,
     bias_localisation.ANALYSIS.slug: bias_localisation.ANALYSIS,
+    removal.ANALYSIS.slug: removal.ANALYSIS,
     cka.ANALYSIS.slug: cka.ANALYSIS,
     compare.SLUG: compare.among(_COMPARABLE),
 }

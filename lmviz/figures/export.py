@@ -23,6 +23,7 @@ from lmviz.figures.heatmaps import (
 from lmviz.figures.localisation import bias_localisation
 from lmviz.figures.pairs import pair_scores
 from lmviz.figures.provenance import caption
+from lmviz.figures.removals import concept_removal
 from lmviz.figures.rows import row_answers
 from lmviz.figures.scene import Scene, to_svg
 from lmviz.figures.standalone import explorer_html
@@ -31,6 +32,7 @@ from lmviz.results import (
     AnswerSpans,
     AttentionPattern,
     BiasLocalisation,
+    ConceptRemoval,
     ContinuationTree,
     Difference,
     LabelProbabilities,
@@ -68,6 +70,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     LayerMatrix: layer_matrix,
     PairScores: pair_scores,
     RowAnswers: row_answers,
+    ConceptRemoval: concept_removal,
 }
 
 
@@ -141,7 +144,7 @@ def _writable(result: Result) -> Result:
     """Give the result with its tokens as they are shown: a table cannot hold what is no valid text."""
     shown: dict[str, Any] = {
         name: tuple(visible(text) for text in getattr(result, name))
-        for name in ("tokens", "labels", "categories")
+        for name in ("tokens", "labels", "categories", "conditions")
         if hasattr(result, name)
     }
     if isinstance(result, Difference):

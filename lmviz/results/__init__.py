@@ -6,6 +6,7 @@ from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
 from lmviz.results.localisation import BiasLocalisation
 from lmviz.results.pairs import PairScores
+from lmviz.results.removals import ConceptRemoval
 from lmviz.results.rows import RowAnswer, RowAnswers
 from lmviz.results.tokens import LayerPositionGrid, MaskFillings, TokenDistributions, TokenScores
 from lmviz.results.writing import ContinuationTree
@@ -17,6 +18,7 @@ __all__ = [
     "AttentionPattern",
     "BiasLocalisation",
     "Check",
+    "ConceptRemoval",
     "ContinuationTree",
     "Difference",
     "LabelProbabilities",

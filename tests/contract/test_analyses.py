@@ -31,6 +31,7 @@ EXTRA: dict[str, dict[str, Any]] = {
     "next-sentence": {"text_pair": "the dog sat"},
     "answer-span": {"question": "who sat?"},
     "compare": {"analysis": "attention-pattern"},
+    "bias-removal": {"n_draws": 1},
     "winobias": {"statistics": str(assets() / "bias" / "occupation-shares.tsv")},
     "honest": {"lexicon": str(lexicon())},
 }

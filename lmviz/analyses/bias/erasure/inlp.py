@@ -37,7 +37,7 @@ def inlp(x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, max_rou
     center, rows = vectors.mean(axis=0), np.empty((0, vectors.shape[1]))
     erased = vectors
     for _ in range(min(max_rounds, vectors.shape[1])):
-        if len(rows) and cross_validated(erased, numbers, groups=groups, seed=seed) <= enough:
+        if len(rows) and cross_validated(erased, numbers, groups=groups, is_standardised=False, seed=seed) <= enough:
             break
         rows = np.concatenate([rows, fitted_rows(erased - center, numbers)])
         erased = orthogonal_eraser(rows, center, method="inlp")(vectors)

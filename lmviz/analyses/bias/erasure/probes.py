@@ -11,7 +11,7 @@ from lmviz.errors import InvalidParameter
 from lmviz.statistics.inputs import cluster_codes
 
 _N_FOLDS = 5
-_N_HIDDEN, _N_EPOCHS = 32, 200
+_N_HIDDEN, _TOLERANCE, _MOST_ROUNDS = 32, 1e-3, 10_000
 _SMALLEST = 1e-3  # of the largest spread: below, it may be what rounding has left of an erased direction
 
 
@@ -22,8 +22,11 @@ def majority_share(z: ArrayLike) -> float:
 
 
 def fitted_rows(x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Give the rows of a logistic regression in the space of the vectors, (row, width)."""
-    probe = _linear(x, z)
+    """Give the rows of a logistic regression in the space of the vectors, (row, width).
+
+    All dimensions are scaled alike: standardised ones would turn the rows towards those with little variance.
+    """
+    probe = _linear(x, z, is_standardised=False)
     rows: np.ndarray = probe.model.coef_ / probe.spread
     return rows
 
@@ -47,7 +50,8 @@ def linear_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, A
 def mlp_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike], *, seed: int = 0) -> float:
     """Give the share of test vectors whose class a network with one hidden layer of 32 units tells.
 
-    It is trained for 200 rounds on all vectors at once. Linear erasure does not promise anything about it.
+    It is trained on all vectors at once until ten rounds have not made it better. Linear erasure promises nothing
+    about it.
 
     Args:
         train: As for `linear_accuracy`.
@@ -59,21 +63,30 @@ def mlp_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, Arra
     """
     from sklearn.neural_network import MLPClassifier
 
-    x, _, classes = checked_classes(*train)
-    network = MLPClassifier((_N_HIDDEN,), batch_size=len(x), learning_rate_init=0.01, random_state=seed)
-    probe, named = _standardised(x, network), np.asarray(train[1])
-    for _ in range(_N_EPOCHS):
-        network.partial_fit(probe.scaled(x), named, classes=classes)
+    x, _, _ = checked_classes(*train)
+    network = MLPClassifier(
+        (_N_HIDDEN,),
+        batch_size=len(x),
+        learning_rate_init=0.01,
+        tol=_TOLERANCE,
+        max_iter=_MOST_ROUNDS,
+        random_state=seed,
+    )
+    probe = _standardised(x, network)
+    network.fit(probe.scaled(x), np.asarray(train[1]))
     return probe.accuracy(*test)
 
 
-def cross_validated(x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, seed: int = 0) -> float:
+def cross_validated(
+    x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, is_standardised: bool = True, seed: int = 0
+) -> float:
     """Give the accuracy of logistic regressions on the vectors that each has not seen.
 
     Args:
         x: One vector per row.
         z: The class of each.
         groups: What was sampled, such as the pair of each row: whole groups are held out. None: single rows are.
+        is_standardised: Whether each dimension is divided by its own spread, or all by one.
         seed: Of the folds.
 
     Raises:
@@ -92,7 +105,8 @@ def cross_validated(x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = No
         )
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     shares = [
-        _linear(vectors[train], numbers[train]).accuracy(vectors[test], numbers[test]) * len(test)
+        _linear(vectors[train], numbers[train], is_standardised=is_standardised).accuracy(vectors[test], numbers[test])
+        * len(test)
         for train, test in folds.split(vectors, numbers, codes)
     ]
     return sum(shares) / len(vectors)
@@ -119,10 +133,11 @@ def _standardised(x: np.ndarray, model: Any) -> _Probe:
     return _Probe(x.mean(axis=0), np.maximum(spread, _SMALLEST * spread.max() or 1.0), model)
 
 
-def _linear(x: np.ndarray, z: np.ndarray) -> _Probe:
+def _linear(x: np.ndarray, z: np.ndarray, *, is_standardised: bool = True) -> _Probe:
     """Fit a logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    probe = _standardised(x, LogisticRegression(max_iter=5000))
+    model = LogisticRegression(max_iter=5000)
+    probe = _standardised(x, model) if is_standardised else _Probe(x.mean(axis=0), np.array(x.std() or 1.0), model)
     probe.model.fit(probe.scaled(x), z)
     return probe

@@ -1,0 +1,286 @@
+"""What if a concept is taken out? A benchmark, text and probes before and after, and with as much taken at random."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmviz.analyses.base import Analysis, Progress, ignore, provenance
+from lmviz.analyses.bias import removal_concept, removal_methods
+from lmviz.analyses.bias.benchmarks import bias_run
+from lmviz.analyses.bias.erasure.probes import linear_accuracy, majority_share, mlp_accuracy
+from lmviz.analyses.bias.locating import fingerprint
+from lmviz.analyses.bias.removal_concept import Concept, ConceptVectors
+from lmviz.analyses.bias.removal_items import (
+    Answered,
+    Fitted,
+    Probed,
+    Read,
+    RemovalItem,
+    columns,
+    quality_sentence,
+    sort,
+)
+from lmviz.analyses.bias.removal_methods import METHODS, Removal, Settings
+from lmviz.analyses.bias.running import BenchmarkRun
+from lmviz.analyses.bias.summaries import counts_agree, within_bounds
+from lmviz.analyses.predictions.scoring import score_texts
+from lmviz.assets import assets
+from lmviz.errors import Cancelled, InvalidParameter
+from lmviz.results import Check, ConceptRemoval, PairScores
+
+if TYPE_CHECKING:
+    from lmviz.capture.intervene import Intervention
+    from lmviz.models.loaded import LoadedModel
+
+__all__ = ["ANALYSIS", "METHODS", "Params", "RemovalRun", "removal_run"]
+
+_SLUG, _TITLE = "bias-removal", "Concept removal"
+_NEUTRAL = "neutral.txt"
+_MOST_DRAWS = 20
+_N_OTHERS = 2  # answers of a condition besides the benchmark's rows: probes and texts
+
+
+@dataclass(frozen=True)
+class Params:
+    """What is taken out, how, and what is asked before and after.
+
+    `benchmark` names one whose rows compare two texts; `source`, `variant` and `limit` are its own. `pairs` say what
+    the concept is: None for women and men, a file of minimal pairs whose `cluster` is the word that differs, or pairs
+    of texts. `method` is one of `METHODS`, used on the stream after `layer`, the middle one if none is given. "leace",
+    "inlp" and "direction" erase; "head-ablation" gives `heads` such as L3H1 their mean, and `layer` is then where
+    probes look; "steering" adds `strength` times the mean difference of the pairs, towards their first members.
+    `n_draws` is the number of random controls.
+    """
+
+    benchmark: str = "crows-pairs"
+    source: str | None = None
+    variant: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    pairs: str | tuple[tuple[str, ...], ...] | None = None
+    layer: int | None = None
+    method: str = "leace"
+    heads: tuple[str, ...] = ()
+    strength: float = 1.0
+    n_draws: int = 3
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalRun:
+    """What is asked of a model; nothing has run yet."""
+
+    model: "LoadedModel"
+    params: Params
+    settings: Settings
+    benchmark: BenchmarkRun
+    concept: Concept
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What is compared: "before" and "after" first."""
+        return ("before", "after", *(f"random {number}" for number in range(1, self.settings.n_draws + 1)))
+
+    @cached_property
+    def n_items(self) -> int:
+        """How many small answers there will be: what `batches` gives in all."""
+        return 1 + len(self.conditions) * (_N_OTHERS + self.benchmark.n_items)
+
+    def batches(self) -> Iterator[tuple[RemovalItem, ...]]:
+        """Fit, and then ask under one condition after the other; work can be stopped between two batches.
+
+        Yields:
+            Answers, maybe none at a time; the benchmark's rows of a condition come after its probes and texts.
+
+        Raises:
+            LmvizError: The pairs cannot be read by this model, or do not differ at this layer.
+        """
+        from lmviz.capture.intervene import under
+
+        train, test = (
+            removal_concept.vectors(self.model, pairs, layer=self.settings.layer)
+            for pairs in (self.concept.train, self.concept.test)
+        )
+        words = [pair.word for pair in self.concept.train]
+        found = removal_methods.removal(self.model, self.settings, train=train, words=words)
+        yield (self._fitted(found, train, test),)
+        conditions: list[tuple[Intervention, ...]] = [(), found.after, *found.controls]
+        for number, interventions in enumerate(conditions):
+            yield from under(self.model, interventions, batches=self._asked(number, test))
+
+    def result(self, items: Iterable[RemovalItem]) -> ConceptRemoval:
+        """Sum up what there is so far, and say where the numbers come from; conditions without a row are left out."""
+        found = sort(items)
+        there = [number for number in range(len(self.conditions)) if number in found.answered] or [0]
+        scores = tuple(self.benchmark.result(found.answered.get(number, ())) for number in there)
+        return ConceptRemoval(
+            conditions=self.conditions[: len(there)],
+            scores=scores,
+            **columns(found, scores, seed=self.params.seed),
+            majority=found.fitted.majority,
+            n_train=found.fitted.n_train,
+            n_test=found.fitted.n_test,
+            method=self.settings.method,
+            layer=self.settings.layer,
+            rank=found.fitted.rank,
+            unit=scores[0].unit,
+            note=" ".join(filter(None, (quality_sentence(found), self._note(), scores[0].note))),
+            provenance=self._provenance(found.fitted, scores[0]),
+        )
+
+    def _fitted(self, found: Removal, train: ConceptVectors, test: ConceptVectors) -> Fitted:
+        majority = majority_share(test.classes)
+        return Fitted(len(train.classes), len(test.classes), majority, found.rank, dict(found.numbers))
+
+    def _asked(self, number: int, before: ConceptVectors) -> Iterator[tuple[RemovalItem, ...]]:
+        """Ask everything under the condition that stands."""
+        yield (self._probed(number, before),)
+        yield (Read(number, _surprisals(self.model)),)
+        for batch in self.benchmark.batches():
+            yield tuple(Answered(number, score) for score in batch)
+
+    def _probed(self, number: int, before: ConceptVectors) -> Probed:
+        """Fit probes on the vectors as they are under this condition, and ask them about words they have not seen."""
+        layer = self.settings.layer
+        train, test = (
+            removal_concept.vectors(self.model, pairs, layer=layer) for pairs in (self.concept.train, self.concept.test)
+        )
+        sides = (train.both, train.classes), (test.both, test.classes)
+        spread = float(((before.both - before.both.mean(axis=0)) ** 2).sum())
+        return Probed(
+            condition=number,
+            linear=linear_accuracy(*sides),
+            mlp=mlp_accuracy(*sides, seed=self.settings.seed),
+            removed=float(((test.both - before.both) ** 2).sum()) / spread if spread else float("nan"),
+        )
+
+    def _note(self) -> str:
+        broken = self.concept.n_broken
+        left_out = f" {broken} rows of the pairs could not be read and were left out." if broken else ""
+        return (
+            f"Probes are fitted on the words that differ, after layer {self.settings.layer}, and asked about words "
+            f'they have not seen. "before" has no difference to itself.{left_out}'
+        )
+
+    def _provenance(self, fitted: Fitted, before: PairScores) -> dict[str, object]:
+        signed, own = self.benchmark.signature, provenance(self.model, asdict(self.params))
+        pairs = dict(fingerprint(removal_concept.files(self.params.pairs)))
+        return {
+            **own,
+            "analysis": _SLUG,
+            "title": _TITLE,
+            "variant": signed["variant"],
+            "data": {**signed["data"], **pairs, **dict(fingerprint((assets() / "bias" / _NEUTRAL,)))},
+            "fitted": dict(fitted.numbers),
+            "skipped_rows": before.provenance.get("skipped_rows", []),
+        }
+
+
+def _surprisals(model: "LoadedModel") -> tuple[float, ...]:
+    """Give the mean surprisal of each neutral text, in nats per token; of an encoder from pseudo-log-likelihoods."""
+    texts = (assets() / "bias" / _NEUTRAL).read_text(encoding="utf-8").splitlines()
+    scored = [text.log_probabilities[np.isfinite(text.log_probabilities)] for text in score_texts(model, texts)]
+    return tuple(-float(own.mean(dtype=np.float64)) for own in scored if own.size)
+
+
+def removal_run(model: "LoadedModel", params: Params) -> RemovalRun:
+    """Check what is asked of a model; nothing has run yet.
+
+    Args:
+        model: An encoder or a decoder with a language-model head.
+        params: What is taken out, and what is asked.
+
+    Raises:
+        NotForThisModel: The model can have no variant of the benchmark, or nothing can be replaced in it.
+        UnknownAnalysis: No benchmark of that name.
+        InvalidParameter: A method, layer, head, number or source that does not exist.
+    """
+    benchmark = bias_run(
+        params.benchmark, model,
+        source=params.source, variant=params.variant, limit=params.limit, seed=params.seed,
+    )  # fmt: skip
+    if not isinstance(benchmark.result(()), PairScores):
+        raise InvalidParameter(f"{params.benchmark} does not compare two texts. Choose crows-pairs or minimal-pairs.")
+    if params.method not in METHODS:
+        raise InvalidParameter(f"There is no method '{params.method[:40]}'. Choose from {', '.join(METHODS)}.")
+    if not 1 <= params.n_draws <= _MOST_DRAWS:
+        raise InvalidParameter(f"{params.n_draws} random controls cannot be drawn. Ask for 1 to {_MOST_DRAWS}.")
+    if not np.isfinite(params.strength):
+        raise InvalidParameter(f"A strength of {params.strength} steers nowhere. Give a number such as 1.")
+    is_of_heads = params.method == "head-ablation"
+    heads = removal_methods.heads_named(model, params.heads) if is_of_heads else ()
+    settings = Settings(
+        method=params.method,
+        layer=_layer(model, params.layer, heads),
+        heads=heads,
+        strength=params.strength,
+        seed=params.seed,
+        n_draws=params.n_draws,
+    )
+    return RemovalRun(model, params, settings, benchmark, removal_concept.concept(params.pairs, seed=params.seed))
+
+
+def _layer(model: "LoadedModel", given: int | None, heads: removal_methods.Heads) -> int:
+    """Give the layer that was asked for; or the last one of the heads, or the one in the middle."""
+    if given is None:
+        return max((layer for layer, _ in heads), default=model.n_layers // 2)
+    if not 0 <= given < model.n_layers:
+        raise InvalidParameter(f"{model.id} has layers 0 to {model.n_layers - 1}; there is no layer {given}.")
+    return given
+
+
+def run(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore) -> ConceptRemoval:
+    """Take a concept out of a model's stream while it is asked, and compare; the model itself is not changed.
+
+    Args:
+        model: An encoder or a decoder with a language-model head.
+        params: What is taken out, and what is asked.
+        on_progress: Told after every batch.
+
+    Returns:
+        The benchmark, the surprisal of neutral texts and the probes before, after, and under random controls.
+
+    Raises:
+        Cancelled: `on_progress` stopped it; `so_far` has the result of what was done.
+        LmvizError: As `removal_run`.
+    """
+    asked = removal_run(model, params)
+    if not asked.benchmark.n_items:
+        raise InvalidParameter("The source has no rows. Choose another source.")
+    done: list[RemovalItem] = []
+    for batch in asked.batches():
+        done.extend(batch)
+        try:
+            on_progress(min(1.0, len(done) / asked.n_items), f"{len(done):,} of {asked.n_items:,} answers")
+        except Cancelled as stopped:
+            stopped.so_far = asked.result(done)
+            raise
+    return asked.result(done)
+
+
+def _bounds(result: ConceptRemoval) -> Check:
+    """Check the scores of every condition; give the worst."""
+    return max((within_bounds(scores) for scores in result.scores), key=lambda check: check.value)
+
+
+def _counts(result: ConceptRemoval) -> Check:
+    """Count the pairs of every condition; give the worst."""
+    return max((counts_agree(scores) for scores in result.scores), key=lambda check: check.value)
+
+
+ANALYSIS = Analysis(
+    slug=_SLUG,
+    title=_TITLE,
+    group="bias",
+    needs=frozenset({"logits", "resid_post"}),
+    params=Params,
+    run=run,
+    reference="https://arxiv.org/abs/2306.03819",
+    caution=(
+        "What a linear probe cannot read any more may still be there for the model. A preference that is gone on this "
+        "benchmark is not gone elsewhere, and a random control of equal rank moves less of the stream."
+    ),
+    checks=(_bounds, _counts),
+)
