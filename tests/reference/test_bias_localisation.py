@@ -11,6 +11,8 @@ import pytest
 import torch
 
 import lmviz
+from lmviz.analyses.bias.items import Item
+from lmviz.analyses.bias.localisation import odds, sources
 from lmviz.analyses.bias.localisation.running import ANALYSIS, localisation_run
 from lmviz.analyses.bias.localisation.sweeps import RowEffects
 from lmviz.engine.jobs import Job
@@ -297,3 +299,21 @@ def test_rows_that_ship_can_be_asked_and_drawn_by_seed(method: str) -> None:
     run = localisation_run(model_of("bert"), method=method)
     assert run.n_items == (86 if method == "ablation" else 48)
     assert set(run.signature["data"]) == {"pairs.csv" if method == "ablation" else "mediation.csv"}
+
+
+@pytest.mark.parametrize("name", ["minilm-mlm", "smollm2-135m"])
+def test_every_row_that_ships_fits_the_embedded_models(name: str) -> None:
+    model = lmviz.load(name)
+    rows = list(sources.rows(None, "patching", files=sources.files(None, "patching")))
+    for row in rows:
+        assert isinstance(row, Item)
+        (reading,) = odds.plan(model, row).readings
+        assert len(reading.ids) == 2, "both continuations are one token, read off the same"
+    assert len(rows) == 48
+
+
+def test_the_embedded_encoder_prefers_what_the_counterfactual_says() -> None:
+    found = located(lmviz.load("minilm-mlm"), "patching", None, limit=4)
+    assert (found.n, found.skipped) == (4, 0)
+    assert found.numbers["total_effect"] > 0.5
+    assert all(check.passed for check in ANALYSIS.check(found))
