@@ -1,7 +1,7 @@
 """Are the words of two groups nearer to different attributes in a model's sentence vectors (May et al., 2019)?"""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from lmviz.analyses.bias import variants, weat
-from lmviz.analyses.bias.items import Benchmark, Item, ItemScore, Params, Read, Way
+from lmviz.analyses.bias import weat
+from lmviz.analyses.bias.items import Benchmark, Item, ItemScore, Params, Read, Scored, Way
 from lmviz.analyses.bias.locating import files_of
+from lmviz.analyses.bias.plans import refused
 from lmviz.analyses.bias.running import analysis
 from lmviz.analyses.bias.summaries import summarise_pairs, with_numbers
 from lmviz.datasets import word_sets
 from lmviz.datasets.tables import BrokenRow
 from lmviz.datasets.word_sets import AssociationTest
-from lmviz.errors import InvalidParameter, NotForThisModel
+from lmviz.errors import InvalidParameter, LmvizError, NotForThisModel
 from lmviz.results import PairScores
 from lmviz.statistics import bootstrap
 
@@ -68,22 +69,6 @@ def _sets(item: Item) -> _Sets:
     return _Sets(item.details[: len(_SETS)], sizes, item.details[_N_DETAILS:])
 
 
-def _scored(pooling: str) -> Callable[["LoadedModel", Sequence[Item]], list[tuple[float, ...]]]:
-    """Score each target word by its mean cosines with both attributes, in turn."""
-
-    def score(model: "LoadedModel", items: Sequence[Item]) -> list[tuple[float, ...]]:
-        from lmviz.capture.pooling import text_vectors
-        from lmviz.capture.tokens import encode
-
-        found = []
-        for item in items:
-            vectors = text_vectors(model, [encode(model, text) for text in item.texts], pooling=pooling)
-            found.append(tuple(map(float, cosines(vectors, _sets(item).sizes).ravel())))
-        return found
-
-    return score
-
-
 def cosines(vectors: Float[np.ndarray, "text width"], sizes: tuple[int, ...]) -> Float[np.ndarray, "word attribute"]:
     """Give the mean cosine of each target word with both attributes, over all sentences of the word.
 
@@ -110,7 +95,24 @@ def cosines(vectors: Float[np.ndarray, "text width"], sizes: tuple[int, ...]) ->
 
 
 def _way(pooling: str, note: str) -> Way:
-    return variants.by_items(_scored(pooling), unit="cosine", note=f"{note} Words are the unit, not sentences.")
+    """Make a way of scoring that gives each test by itself: its target words' mean cosines with both attributes."""
+
+    def score(model: "LoadedModel", items: Sequence[Item]) -> Scored:
+        for item in items:
+            try:
+                yield (ItemScore(item, _cosines(model, item, pooling)),)
+            except LmvizError as error:
+                yield (refused(item, error),)
+
+    return Way(score, unit="cosine", note=f"{note} Words are the unit, not sentences.")
+
+
+def _cosines(model: "LoadedModel", item: Item, pooling: str) -> tuple[float, ...]:
+    from lmviz.capture.pooling import text_vectors
+    from lmviz.capture.tokens import encode
+
+    vectors = text_vectors(model, [encode(model, text) for text in item.texts], pooling=pooling)
+    return tuple(map(float, cosines(vectors, _sets(item).sizes).ravel()))
 
 
 _MEAN = _way("mean", "Cosines of the mean over all tokens of the last layer, special ones among them (Bias Bench).")
