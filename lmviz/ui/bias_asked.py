@@ -21,7 +21,6 @@ SOURCES: Mapping[str, str] = {
     "file": "Your file",
     "pasted": "Paste pairs",
 }
-TITLES: Mapping[str, str] = {"intrasentence": "Within a sentence", "intersentence": "Between two sentences"}
 _PASTES = ("minimal-pairs",)
 _PER_TOKEN = frozenset({"nangia", "shared-tokens", "pll"})  # of encoders: a pass for each token
 _OF_COPIES = 0.15  # what a pass of many masked copies, the head only at the masks, takes of the time of one for each
@@ -199,14 +198,3 @@ def seconds_for(run: BenchmarkRun, n_rows: int) -> float:
     is_masked = run.model.kind == "encoder" and run.variant in _PER_TOKEN
     passes = n_tokens * _OF_COPIES if is_masked else comparing.IN_BATCHES
     return one * 2 * passes * n_rows
-
-
-def extras(slug: str) -> dict[str, Any]:
-    """Ask for what only some benchmarks take."""
-    if slug != "stereoset":
-        return {}
-    kind = st.selectbox(
-        "Kind", list(TITLES), key="bias_kind", format_func=TITLES.__getitem__, width=200,
-        help="A blank within a sentence, or a sentence after another.",
-    )  # fmt: skip
-    return {"kind": kind}

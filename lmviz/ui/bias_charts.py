@@ -15,8 +15,8 @@ from lmviz.results.pairs import FEWEST_PAIRS
 ALL = "all pairs"
 _ABOVE, _BELOW, _OPEN, _FEW = "above 50 %", "below 50 %", "not told from 50 %", f"fewer than {FEWEST_PAIRS} pairs"
 _GREY = "#868da0"  # reads on light and dark
-_COLOURS = {_ABOVE: "#d55e00", _BELOW: "#0072b2", _OPEN: _GREY, _FEW: _GREY}
-_FAINT = 0.45  # of few pairs
+_FAINT = {"light": "#c6cad4", "dark": "#454b59"}  # of few pairs
+_HIGHER = {"second text": "#0072b2", "first text": "#d55e00"}
 _ROW, _MOST = 26, 60
 _BINS = 31
 
@@ -62,7 +62,7 @@ def _drawn(frame: pd.DataFrame, models: list[str], *, first: str, key: str) -> N
     names, is_pair = list(dict.fromkeys(frame["category"])), len(models) > 1
     y: dict[str, Any] = {"field": "category", "type": "nominal", "sort": names, "title": None}
     offset = {"yOffset": {"field": "model", "type": "nominal", "sort": models}} if is_pair else {}
-    shared = {"y": y, **offset, **_colour(), "tooltip": _TOOLTIP}
+    shared = {"y": y, **offset, "color": _colour(), "tooltip": _TOOLTIP}
     share = {**_X, "title": f"share of pairs with the higher score on {first} (%)"}
     dot = {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {"x": share, **shared, **_shape(models)}}
     half = {"mark": {"type": "rule", "strokeDash": [3, 3], "color": _GREY}, "encoding": {"x": {"datum": 50}}}
@@ -95,13 +95,11 @@ _TOOLTIP = [
 
 
 def _colour() -> dict[str, Any]:
-    """Colour by verdict; few pairs are faint as well."""
-    field = {"field": "verdict", "type": "nominal", "legend": {"orient": "top", "title": None}}
-    opacity = [_FAINT if name == _FEW else 1.0 for name in _COLOURS]
-    return {
-        "color": {**field, "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())}},
-        "opacity": {**field, "scale": {"domain": list(_COLOURS), "range": opacity}},
-    }
+    """Colour by verdict; few pairs are faint on the page as it is, light or dark."""
+    faint = _FAINT["dark" if st.context.theme.type == "dark" else "light"]
+    colours = {_ABOVE: "#d55e00", _BELOW: "#0072b2", _OPEN: _GREY, _FEW: faint}
+    scale = {"domain": list(colours), "range": list(colours.values())}
+    return {"field": "verdict", "type": "nominal", "scale": scale, "legend": {"orient": "top", "title": None}}
 
 
 def _shape(models: list[str]) -> dict[str, Any]:
@@ -148,7 +146,7 @@ def differences(result: PairScores, *, name: str) -> None:
             "higher": np.where(edges[:-1] + edges[1:] > 0, "first text", "second text"),
         }
     )
-    colour = {"domain": ["second text", "first text"], "range": [_COLOURS[_BELOW], _COLOURS[_ABOVE]]}
+    colour = {"domain": list(_HIGHER), "range": list(_HIGHER.values())}
     spec = {
         "height": 200,
         "mark": {"type": "bar", "binSpacing": 1},

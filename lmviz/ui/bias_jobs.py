@@ -58,8 +58,12 @@ def results(runs: Runs, job: Job[Named], *, of: str) -> dict[str, Any]:
     return found
 
 
-def offer(runs: Runs, *, n_items: int, seconds: float, of: str, label: str, noun: str = "rows") -> None:
-    """Offer to begin, saying how long it will take; a click ends what this visitor runs here already."""
+def offer(runs: Runs, *, extent: tuple[int, float], of: str, label: str, noun: str = "rows") -> None:
+    """Offer to begin, saying how long it will take; a click ends what this visitor runs here already.
+
+    `extent` is how many items each run gives, and about how many seconds all of them take.
+    """
+    n_items, seconds = extent
     said = f"about {compare_table.duration(seconds)}" if seconds > LONGEST_WAIT else "a moment"
     each = f"{n_items:,} {noun}" if len(runs) == 1 else f"{n_items:,} {noun}, {len(runs)} times"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -35,7 +35,7 @@ _TELLS: Mapping[str, str] = {
     ),
 }
 _OF_PASSES = 0.1  # what one of many heads in one pass takes of the time of a pass of its own, about
-_HANDLED = "_bias_heads_event"
+FEW = 10
 _ROWS = "bias_rows"
 _PICKED = "_bias_head"
 
@@ -54,7 +54,7 @@ def localisation(asked: Asked) -> None:
         return
     seconds = _seconds(run)
     of = bias_asked.digest(["heads", run.signature, str(model.device)])
-    bias_jobs.offer({NAME: run}, n_items=run.n_items, seconds=seconds, of=of, label="Look for it")
+    bias_jobs.offer({NAME: run}, extent=(run.n_items, seconds), of=of, label="Look for it")
     job = bias_jobs.find(of)
     if job is not None:
         bias_jobs.watch(
@@ -127,15 +127,16 @@ def _headline(result: BiasLocalisation) -> None:
     """Say how large the preference is that is looked for, and how many heads carry it."""
     key = "total_effect" if result.method == "patching" else "margin"
     what = "total effect" if result.method == "patching" else "mean preference"
-    mean, low, high = (figure(result.numbers.get(f"{key}{end}", np.nan)) for end in ("", "_low", "_high"))
+    mean, low, high = (float(result.numbers.get(f"{key}{end}", np.nan)) for end in ("", "_low", "_high"))
+    interval = "" if np.isnan(low) else f" [{figure(low)}, {figure(high)}]"
     found = int(result.is_significant.sum())
-    heads = f"{found} of {result.values.size} heads" if found != 1 else f"1 of {result.values.size} heads"
+    rows = "1 row" if result.n == 1 else f"{result.n:,} rows"
     st.markdown(
-        f"**{heads}** told from chance (max-T, p < 0.05 for all heads together), n = {result.n} rows; {what} "
-        f"{mean} nats [{low}, {high}]."
+        f"**{found} of {result.values.size} heads** told from chance (max-T, p < 0.05 for all heads together), "
+        f"n = {rows}; {what} {figure(mean)} nats{interval}."
     )
-    if result.n < 10:
-        frame.hint(f"{result.n} rows are few: no head can be told from chance with fewer than six.")
+    if result.n < FEW:
+        frame.hint("So few rows say little, and with fewer than six no head can be told from chance.")
 
 
 def _heads(result: BiasLocalisation) -> None:

@@ -10,7 +10,9 @@ from lmviz.errors import LmvizError, NotForThisModel
 from lmviz.figures.wording import token_label
 from lmviz.ui import (
     bias_asked,
+    bias_extras,
     bias_localisation,
+    bias_removal,
     bias_scores,
     bias_variants,
     choices,
@@ -24,8 +26,10 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Asked], None]]] = {
     "scores": ("Scores", bias_scores.scores),
     "variants": ("Other ways of scoring", bias_variants.variants),
     "localisation": ("Where it sits", bias_localisation.localisation),
+    "removal": ("What if it is removed", bias_removal.removal),
 }
 SUGGESTED = ("minilm-mlm", "smollm2-135m")
+CLASSIFIERS = {"sentiment-gap": ("minilm-sentiment",)}
 ALONE = ""
 OWN_VARIANT = ""
 
@@ -116,7 +120,7 @@ def _suggest() -> None:
     """Offer models that can be asked."""
     titles = controls.titles()
     with st.container(horizontal=True, gap="small"):
-        for name in SUGGESTED:
+        for name in CLASSIFIERS.get(selection.current().benchmark, SUGGESTED):
             st.button(titles[name], key=f"bias_on_{name}", on_click=_take_model, args=(name,))
 
 
@@ -129,7 +133,9 @@ def _ask(models: Sequence[Any], source: str | None) -> None:
     chosen = selection.current()
     slug = chosen.benchmark if chosen.benchmark in BENCHMARKS else next(iter(BENCHMARKS))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        params = bias_asked.extras(slug)
+        params = bias_extras.extras(slug)
+        if params is None:
+            return
         lab = chosen.lab if chosen.lab in SECTIONS else "scores"
         variant = _variant(models[0], source, params) if lab in ("scores", "removal") else None
         asked = bias_asked.ask(models, source, variant=variant, params=params)

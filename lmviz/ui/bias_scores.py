@@ -23,7 +23,7 @@ EFFECT = ("effect_size", "effect_low", "effect_high", "d_z")
 def scores(asked: Asked) -> None:
     """Offer to run what is asked, and show what there is of it."""
     runs = {_called(asked, number): run for number, run in enumerate(asked.runs)}
-    bias_jobs.offer(runs, n_items=asked.n_rows, seconds=asked.seconds, of=asked.key, label="Ask the model")
+    bias_jobs.offer(runs, extent=(asked.n_rows, asked.seconds), of=asked.key, label="Ask the model")
     job = bias_jobs.find(asked.key)
     if job is None:
         criticism(asked.slug)
@@ -104,7 +104,8 @@ def _size(result: PairScores) -> list[str]:
     said, numbers = [], result.numbers
     if "effect_size" in numbers:
         mean, low, high, d_z = (figure(numbers[key]) for key in EFFECT)
-        said.append(f"mean difference {mean} nats [{low}, {high}], d_z {d_z}")
+        unit = "nats" if result.unit == "probability" else result.unit  # of probabilities the logarithms are compared
+        said.append(f"mean difference {mean} {unit} [{low}, {high}], d_z {d_z}")
     said.append(f"exact sign test p = {figure(sign_test(wins, n_decided))} ({result.ties:,} ties)")
     low_end, high_end = BAND
     p_outside = tost_share(wins, n_decided, low=low_end, high=high_end)
@@ -127,7 +128,7 @@ def _compared(asked: Asked, a: PairScores, b: PairScores) -> None:
     st.markdown(
         f"On the {found.n:,} pairs of both, A decides **{found.only_a:,}** for the first text that B does not, and B "
         f"**{found.only_b:,}** that A does not: McNemar p = {figure(found.p_preference)}. A − B is "
-        f"{figure(found.difference)} [{figure(low)}, {figure(high)}] per pair, permutation "
+        f"{figure(found.difference)} [{figure(low)}, {figure(high)}] {a.unit} a pair, permutation "
         f"p = {figure(found.p_difference)}."
     )
     variants = [str(run.variant) for run in asked.runs]

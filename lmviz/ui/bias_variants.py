@@ -23,7 +23,7 @@ def variants(asked: Asked) -> None:
     runs = {name: bias_run(asked.slug, model, **{**asked.params, "variant": name}) for name in names}
     seconds = sum(bias_asked.seconds_for(run, asked.n_rows) for run in runs.values())
     of = bias_asked.digest(["variants", *(run.signature for run in runs.values()), str(model.device)])
-    bias_jobs.offer(runs, n_items=asked.n_rows, seconds=seconds, of=of, label=f"Score in all {len(runs)} ways")
+    bias_jobs.offer(runs, extent=(asked.n_rows, seconds), of=of, label=f"Score in all {len(runs)} ways")
     job = bias_jobs.find(of)
     if job is not None:
         bias_jobs.watch(job, lambda: _drawn(asked, bias_jobs.results(runs, job, of=of)))

@@ -45,6 +45,11 @@ def page() -> None:
     warm.load(EMBEDDED)
     _models()
     st.space("small")
+    _what_is_here()
+
+
+def _what_is_here() -> None:
+    """Lead to every page."""
     st.header("What is here", anchor=False)
     st.page_link(ATTENTION, label="**Attention** · Where does each head look?", icon=":material/grid_view:")
     st.caption(

@@ -165,7 +165,26 @@ def test_a_variant_that_the_model_lacks_is_told(bias: Open) -> None:
 
 def test_every_benchmark_can_be_chosen_and_has_its_criticism() -> None:
     assert set(BENCHMARKS) <= set(choices.BENCHMARKS)
-    assert all("benchmark" in ANALYSES[slug].caution for slug in BENCHMARKS)
+    assert all(len(ANALYSES[slug].caution) > 80 for slug in BENCHMARKS)
+
+
+@pytest.mark.parametrize("slug", [slug for slug in BENCHMARKS if slug not in ("honest", "sentiment-gap", "seat")])
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+def test_every_benchmark_opens(bias: Open, slug: str, family: str) -> None:
+    test = bias(family, benchmark=slug, limit="3")
+    assert not test.exception
+    assert test.selectbox(key="benchmark").value == slug
+    if test.error:
+        assert len(test.error) == 1  # a sentence, such as that only encoders can have it
+    else:
+        assert test.button(key="bias_start")
+
+
+def test_honest_waits_for_a_lexicon(bias: Open) -> None:
+    test = faultless(bias("gpt2", benchmark="honest"))
+    assert "lexicon" in " ".join(info.value for info in test.info)
+    test.file_uploader(key="bias_lexicon").set_value([("words.txt", b"cat\ndog\n", "text/plain")]).run()
+    assert faultless(test).button(key="bias_start")
 
 
 def test_pasted_lines_keep_their_numbers() -> None:
@@ -204,3 +223,26 @@ def test_rows_for_patching_are_typed(bias: Open, family: str, row: str) -> None:
     test.text_area(key="bias_rows").set_value("only one").run()
     assert len(test.error) == 1
     assert not test.exception
+
+
+WORDS = ("cat", "dog", "mat", "sat", "the", "and", "on", "was")
+
+
+@pytest.mark.parametrize("method", ["leace", "steering", "head-ablation"])
+def test_a_concept_is_taken_out(bias: Open, method: str) -> None:
+    test = faultless(bias("gpt2", lab="removal", limit="6"))
+    rows = "".join(f"the cat {word},the dog {word},{word}\n" for word in WORDS)
+    test.file_uploader(key="bias_concept").set_value([("c.csv", b"more,less,cluster\n" + rows.encode(), "text/csv")])
+    test.selectbox(key="bias_removal").set_value(method).run()
+    test = done(test)
+    assert "Random controls" in sentences(test)
+    conditions = list(test.dataframe[0].value["condition"])
+    assert conditions == ["before", "after", "random 1", "random 2", "random 3"]
+
+
+def test_a_head_that_is_not_there_is_told_in_one_sentence(bias: Open) -> None:
+    test = faultless(bias("gpt2", lab="removal", limit="6"))
+    test.selectbox(key="bias_removal").set_value("head-ablation").run()
+    test.text_input(key="bias_removed_heads").set_value("L99H99").run()
+    assert not test.exception
+    assert len(test.error) == 1
