@@ -19,7 +19,8 @@ Item = TypeVar("Item")
 class State:
     """How a job stands: items done of those there are, seconds since it began, and what ended it, if anything did.
 
-    `outcome` is "running", "done", "cancelled" or "failed"; `sentence` says what failed.
+    `outcome` is "running", "done", "cancelled" or "failed"; `sentence` says what failed. `n_before` items were done
+    earlier, by a job that was stopped.
     """
 
     n_done: int
@@ -27,6 +28,7 @@ class State:
     seconds: float
     outcome: str
     sentence: str = ""
+    n_before: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -43,7 +45,8 @@ class State:
         """What the rest will take at the pace so far; None before anything is done."""
         if not self.is_running:
             return 0.0
-        return self.seconds * (self.n_items - self.n_done) / self.n_done if self.n_done else None
+        n_new = self.n_done - self.n_before
+        return self.seconds * (self.n_items - self.n_done) / n_new if n_new > 0 else None
 
 
 class Job(Generic[Item]):
@@ -53,11 +56,13 @@ class Job(Generic[Item]):
     should take a second or less.
     """
 
-    def __init__(self, batches: Iterable[Sequence[Item]], n_items: int, *, gate: Gate, name: str) -> None:
+    def __init__(
+        self, batches: Iterable[Sequence[Item]], n_items: int, *, gate: Gate, name: str, n_before: int = 0
+    ) -> None:
         self._batches = iter(batches)
         self._gate = gate
         self._items: list[Item] = []
-        self._n_items = n_items
+        self._n_items, self._n_before = n_items, n_before
         self._started, self._ended = time.perf_counter(), 0.0
         self._outcome, self._sentence = "running", ""
         self._guard = threading.Lock()
@@ -76,7 +81,7 @@ class Job(Generic[Item]):
         """How the job stands now."""
         with self._guard:
             seconds = (self._ended or time.perf_counter()) - self._started
-            return State(len(self._items), self._n_items, seconds, self._outcome, self._sentence)
+            return State(len(self._items), self._n_items, seconds, self._outcome, self._sentence, self._n_before)
 
     def cancel(self) -> None:
         """Stop after the batch at hand; returns at once."""

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import streamlit as st
@@ -20,21 +21,34 @@ _MOST_KEPT = 16  # of what this visitor has run, so that going back shows it aga
 
 
 def start(runs: Runs, n_items: int, *, of: str) -> None:
-    """Run every row of every run; whatever this visitor ran here before is stopped, and what is done of it kept."""
-    keep()
-    device = next(iter(runs.values())).model.device
-    job: Job[Named] = Job(_batches(runs), n_items * len(runs), gate=gate(device), name="bias")
+    """Run what is left of every run; whatever this visitor ran here before is stopped, and what is done of it kept."""
+    _forget_oldest()
+    before, device = find(of), next(iter(runs.values())).model.device
+    done = () if before is None else before.items
+    n_before = len(done) if all(_can_go_on(run) for run in runs.values()) else 0
+    batches, n_all = _batches(runs, done), n_items * len(runs)
+    job: Job[Named] = Job(batches, n_all, gate=gate(device), name="bias", n_before=n_before)
     memory.jobs().start(KEY, job, of=of)
     st.session_state.setdefault(_DONE, OrderedDict())[of] = job
 
 
-def _batches(runs: Runs) -> Iterator[tuple[Named, ...]]:
+def _batches(runs: Runs, done: tuple[Named, ...]) -> Iterator[tuple[Named, ...]]:
     for name, run in runs.items():
-        for batch in run.batches():
-            yield tuple((name, score) for score in batch)
+        for batch in _rest(run, tuple(item for owner, item in done if owner == name)):
+            yield tuple((name, item) for item in batch)
 
 
-def keep() -> None:
+def _rest(run: Any, done: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Give all items, those of before first; a run that cannot go on begins anew."""
+    found: Iterator[tuple[Any, ...]] = run.batches(done) if done and _can_go_on(run) else run.batches()
+    return found
+
+
+def _can_go_on(run: Any) -> bool:
+    return "done" in signature(run.batches).parameters
+
+
+def _forget_oldest() -> None:
     """Forget the oldest of what was run."""
     done: OrderedDict[str, Job[Named]] = st.session_state.setdefault(_DONE, OrderedDict())
     while len(done) >= _MOST_KEPT:
@@ -67,8 +81,17 @@ def offer(runs: Runs, *, extent: tuple[int, float], of: str, label: str, noun: s
     said = f"about {compare_table.duration(seconds)}" if seconds > LONGEST_WAIT else "a moment"
     each = f"{n_items:,} {noun}" if len(runs) == 1 else f"{n_items:,} {noun}, {len(runs)} times"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(label, key="bias_start", type="primary", on_click=start, args=(runs, n_items), kwargs={"of": of})
+        st.button(
+            _label(label, of), key="bias_start", type="primary", on_click=start, args=(runs, n_items), kwargs={"of": of}
+        )
         st.caption(f"{each}, {said}. It runs in the background and can be stopped.", width="content")
+
+
+def _label(label: str, of: str) -> str:
+    """Write on the button what it does: a run that was stopped goes on."""
+    job = find(of)
+    was_stopped = job is not None and job.state.outcome == "cancelled" and bool(job.items)
+    return "Go on" if was_stopped else label
 
 
 def watch(job: Job[Named], draw: Callable[[], Any], *, noun: str = "rows") -> None:

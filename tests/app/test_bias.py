@@ -124,11 +124,11 @@ def test_a_model_that_cannot_have_it_is_told_and_others_offered(bias: Open) -> N
 
 def test_a_run_can_be_stopped_and_keeps_what_is_done(bias: Open) -> None:
     test = faultless(bias("gpt2", benchmark="minimal-pairs", source="pasted"))
-    many = "\n".join(f"the cat sat on mat {n} | the dog sat on mat {n}" for n in range(8_000))
+    many = "\n".join(f"the cat sat on mat {n} | the dog sat on mat {n}" for n in range(1_500))
     test.text_area(key="bias_pasted").set_value(many).run()
     test.button(key="bias_start").click().run()
     for _ in range(200):
-        if any("of 8,000 pairs" not in text.value and "preference on this" in text.value for text in test.markdown):
+        if any("of 1,500 pairs" not in text.value and "preference on this" in text.value for text in test.markdown):
             break
         test.run()
     test.button(key="bias_stop").click().run()
@@ -140,6 +140,14 @@ def test_a_run_can_be_stopped_and_keeps_what_is_done(bias: Open) -> None:
     faultless(test)
     assert "Stopped; what is done is kept" in sentences(test)
     assert "a preference on this benchmark" in sentences(test)
+    assert test.button(key="bias_start").label == "Go on"
+    (of,) = test.session_state["_bias_done"]
+    before = test.session_state["_bias_done"][of].items
+    assert 0 < len(before) < 1_500
+    test = done(test, rows="1,500 of 1,500")
+    after = test.session_state["_bias_done"][of].items
+    assert after[: len(before)] == before  # those of before are not asked about again
+    assert len({row.item.line for _, row in after}) == 1_500
 
 
 def test_going_back_shows_what_was_run_before(bias: Open) -> None:

@@ -34,6 +34,12 @@ def until(job: Job[int], n: int) -> None:
     assert job.state.n_done == n
 
 
+def test_what_was_done_before_says_nothing_about_the_pace() -> None:
+    state = State(n_done=60, n_items=100, seconds=10.0, outcome="running", n_before=40)
+    assert state.seconds_left == pytest.approx(20.0)  # 20 in 10 s, 40 to come
+    assert State(n_done=40, n_items=100, seconds=10.0, outcome="running", n_before=40).seconds_left is None
+
+
 def test_results_arrive_as_they_come() -> None:
     steps = Steps(3)
     job = Job(steps, 3, gate=Gate(), name="test")
