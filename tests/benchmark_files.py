@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -109,7 +110,7 @@ SOURCES: dict[str, tuple[str, Callable[[str], str]]] = {
     "crows-pairs": ("csv", _crows_pairs),
     "minimal-pairs": ("csv", _minimal_pairs),
     "bias-localisation": ("csv", _minimal_pairs),
-    "bias-removal": ("csv", _crows_pairs),
+    "bias-removal": ("csv", _minimal_pairs),
     "stereoset": ("jsonl", _stereoset),
     "winobias": ("tsv", _winobias),
     "bbq": ("jsonl", _bbq),
@@ -137,5 +138,7 @@ def written(slug: str, text: str) -> Path:
     """Write a benchmark's file with a text in each of its sentences."""
     ending, make = SOURCES[slug]
     path = Path(_folder().name) / f"{slug}-{zlib.crc32(text.encode())}.{ending}"
-    path.write_text(make(text), encoding="utf-8")
+    own = path.with_suffix(f".{threading.get_ident()}")
+    own.write_text(make(text), encoding="utf-8")
+    own.replace(path)  # at once: another thread may be reading it
     return path

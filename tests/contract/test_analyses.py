@@ -26,12 +26,13 @@ from tests.tiny import tiny
 from tests.tiny_heads import tiny_head
 
 FAMILIES = ("bert", "gpt2", "llama", "t5")
+PAIRS = tuple((f"the {one} sat", f"the {other} sat") for one, other in zip("aceghikl", "bdfjmnop", strict=True))
 EXTRA: dict[str, dict[str, Any]] = {
     "query-key": {"layer": 1, "head": 2, "query": 1},
     "next-sentence": {"text_pair": "the dog sat"},
     "answer-span": {"question": "who sat?"},
     "compare": {"analysis": "attention-pattern"},
-    "bias-removal": {"n_draws": 1},
+    "bias-removal": {"benchmark": "minimal-pairs", "n_draws": 1, "pairs": PAIRS, "neutral": str(lexicon())},
     "winobias": {"statistics": str(assets() / "bias" / "occupation-shares.tsv")},
     "honest": {"lexicon": str(lexicon())},
 }

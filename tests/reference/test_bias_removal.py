@@ -271,6 +271,8 @@ def wrong(**params: Any) -> RemovalRun:
 
 
 def test_wrong_input_gets_a_remedy(tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.txt"
+    nothing.write_text(" \n", encoding="utf-8")
     for params, remedy in (
         ({"method": "magic"}, "Choose from leace, inlp"),
         ({"layer": 9}, "has layers 0 to 1; there is no layer 9"),
@@ -283,6 +285,8 @@ def test_wrong_input_gets_a_remedy(tmp_path: Path) -> None:
         ({"pairs": (("a", "a"),)}, "Give two texts that differ"),
         ({"pairs": "nowhere.csv"}, "Give the path of a file"),
         ({"source": "nowhere.csv"}, "Give the path of a file"),
+        ({"neutral": "nowhere.txt"}, "Give the path of a file"),
+        ({"neutral": str(nothing)}, "Write one text on each line"),
         ({"variant": "none"}, "has no variant"),
     ):
         with pytest.raises(InvalidParameter, match=remedy):

@@ -1,8 +1,9 @@
 """What if a concept is taken out? A benchmark, text and probes before and after, and with as much taken at random."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from lmviz.analyses.base import Analysis, Progress, ignore, provenance
 from lmviz.analyses.bias import removal_concept, removal_methods
 from lmviz.analyses.bias.benchmarks import bias_run
 from lmviz.analyses.bias.erasure.probes import linear_accuracy, majority_share, mlp_accuracy
-from lmviz.analyses.bias.locating import fingerprint
+from lmviz.analyses.bias.locating import files_of, fingerprint
 from lmviz.analyses.bias.removal_concept import Concept, ConceptVectors
 from lmviz.analyses.bias.removal_items import (
     Answered,
@@ -27,7 +28,6 @@ from lmviz.analyses.bias.removal_methods import METHODS, Removal, Settings
 from lmviz.analyses.bias.running import BenchmarkRun
 from lmviz.analyses.bias.summaries import counts_agree, within_bounds
 from lmviz.analyses.predictions.scoring import score_texts
-from lmviz.assets import assets
 from lmviz.errors import Cancelled, InvalidParameter
 from lmviz.results import Check, ConceptRemoval, PairScores
 
@@ -52,7 +52,7 @@ class Params:
     of texts. `method` is one of `METHODS`, used on the stream after `layer`, the middle one if none is given. "leace",
     "inlp" and "direction" erase; "head-ablation" gives `heads` such as L3H1 their mean, and `layer` is then where
     probes look; "steering" adds `strength` times the mean difference of the pairs, towards their first members.
-    `n_draws` is the number of random controls.
+    `n_draws` is the number of random controls, and `neutral` a file whose lines are the texts to see the cost on.
     """
 
     benchmark: str = "crows-pairs"
@@ -66,6 +66,7 @@ class Params:
     heads: tuple[str, ...] = ()
     strength: float = 1.0
     n_draws: int = 3
+    neutral: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,7 @@ class RemovalRun:
     settings: Settings
     benchmark: BenchmarkRun
     concept: Concept
+    texts: tuple[str, ...]
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -111,9 +113,9 @@ class RemovalRun:
             yield from under(self.model, interventions, batches=self._asked(number, test))
 
     def result(self, items: Iterable[RemovalItem]) -> ConceptRemoval:
-        """Sum up what there is so far, and say where the numbers come from; conditions without a row are left out."""
+        """Sum up what there is so far, and say where the numbers come from; those from the first without a row on are left out."""
         found = sort(items)
-        there = [number for number in range(len(self.conditions)) if number in found.answered] or [0]
+        there = list(takewhile(found.answered.__contains__, range(len(self.conditions)))) or [0]
         scores = tuple(self.benchmark.result(found.answered.get(number, ())) for number in there)
         return ConceptRemoval(
             conditions=self.conditions[: len(there)],
@@ -137,7 +139,7 @@ class RemovalRun:
     def _asked(self, number: int, before: ConceptVectors) -> Iterator[tuple[RemovalItem, ...]]:
         """Ask everything under the condition that stands."""
         yield (self._probed(number, before),)
-        yield (Read(number, _surprisals(self.model)),)
+        yield (Read(number, _surprisals(self.model, self.texts)),)
         for batch in self.benchmark.batches():
             yield tuple(Answered(number, score) for score in batch)
 
@@ -166,23 +168,32 @@ class RemovalRun:
 
     def _provenance(self, fitted: Fitted, before: PairScores) -> dict[str, object]:
         signed, own = self.benchmark.signature, provenance(self.model, asdict(self.params))
-        pairs = dict(fingerprint(removal_concept.files(self.params.pairs)))
+        read = (*removal_concept.files(self.params.pairs), *files_of(self.params.neutral, _NEUTRAL))
         return {
             **own,
             "analysis": _SLUG,
             "title": _TITLE,
             "variant": signed["variant"],
-            "data": {**signed["data"], **pairs, **dict(fingerprint((assets() / "bias" / _NEUTRAL,)))},
+            "data": {**signed["data"], **dict(fingerprint(read))},
             "fitted": dict(fitted.numbers),
             "skipped_rows": before.provenance.get("skipped_rows", []),
         }
 
 
-def _surprisals(model: "LoadedModel") -> tuple[float, ...]:
-    """Give the mean surprisal of each neutral text, in nats per token; of an encoder from pseudo-log-likelihoods."""
-    texts = (assets() / "bias" / _NEUTRAL).read_text(encoding="utf-8").splitlines()
+def _surprisals(model: "LoadedModel", texts: Sequence[str]) -> tuple[float, ...]:
+    """Give the mean surprisal of each text, in nats per token; of an encoder from pseudo-log-likelihoods."""
     scored = [text.log_probabilities[np.isfinite(text.log_probabilities)] for text in score_texts(model, texts)]
     return tuple(-float(own.mean(dtype=np.float64)) for own in scored if own.size)
+
+
+def _neutral(given: str | None) -> tuple[str, ...]:
+    """Read the lines of a file that hold anything."""
+    texts: list[str] = []
+    for path in files_of(given, _NEUTRAL):
+        texts += (line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip())
+    if not texts:
+        raise InvalidParameter("The file of neutral texts is empty. Write one text on each line.")
+    return tuple(texts)
 
 
 def removal_run(model: "LoadedModel", params: Params) -> RemovalRun:
@@ -219,7 +230,8 @@ def removal_run(model: "LoadedModel", params: Params) -> RemovalRun:
         seed=params.seed,
         n_draws=params.n_draws,
     )
-    return RemovalRun(model, params, settings, benchmark, removal_concept.concept(params.pairs, seed=params.seed))
+    concept = removal_concept.concept(params.pairs, seed=params.seed)
+    return RemovalRun(model, params, settings, benchmark, concept, _neutral(params.neutral))
 
 
 def _layer(model: "LoadedModel", given: int | None, heads: removal_methods.Heads) -> int:

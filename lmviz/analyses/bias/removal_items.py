@@ -102,7 +102,7 @@ def _row(found: Sorted, scores: Sequence[PairScores], place: int, seed: int) -> 
         "effect_low": own.numbers.get("effect_low", _NAN),
         "effect_high": own.numbers.get("effect_high", _NAN),
         **(_compared(own, scores[0], seed) if place else dict.fromkeys(_COMPARED, _NAN)),
-        "surprisal": math.fsum(read.surprisals) / len(read.surprisals) if read else _NAN,
+        "surprisal": math.fsum(read.surprisals) / len(read.surprisals) if read and read.surprisals else _NAN,
         "linear_probe": probed.linear if probed else _NAN,
         "mlp_probe": probed.mlp if probed else _NAN,
         "removed": probed.removed if probed else _NAN,

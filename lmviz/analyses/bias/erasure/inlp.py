@@ -13,7 +13,8 @@ def inlp(x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, max_rou
 
     Round after round a logistic regression is fitted on the vectors as they are erased so far, and its rows join those
     that are erased. The subspace is that of all rows together, taken out of the original vectors (Ben-Israel, 2015).
-    It ends once a classifier's accuracy on vectors it has not seen is within a standard error of the majority's share.
+    It ends once a probe on standardised vectors, asked about those it has not seen, is within a standard error of the
+    majority's share.
     Unlike there, what is left is centred on the mean and not on zero: the next layer of a model has seen the mean.
 
     Args:
@@ -37,7 +38,7 @@ def inlp(x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, max_rou
     center, rows = vectors.mean(axis=0), np.empty((0, vectors.shape[1]))
     erased = vectors
     for _ in range(min(max_rounds, vectors.shape[1])):
-        if len(rows) and cross_validated(erased, numbers, groups=groups, is_standardised=False, seed=seed) <= enough:
+        if len(rows) and cross_validated(erased, numbers, groups=groups, seed=seed) <= enough:
             break
         rows = np.concatenate([rows, fitted_rows(erased - center, numbers)])
         erased = orthogonal_eraser(rows, center, method="inlp")(vectors)

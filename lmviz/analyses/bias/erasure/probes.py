@@ -77,16 +77,13 @@ def mlp_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, Arra
     return probe.accuracy(*test)
 
 
-def cross_validated(
-    x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, is_standardised: bool = True, seed: int = 0
-) -> float:
+def cross_validated(x: ArrayLike, z: ArrayLike, *, groups: ArrayLike | None = None, seed: int = 0) -> float:
     """Give the accuracy of logistic regressions on the vectors that each has not seen.
 
     Args:
         x: One vector per row.
         z: The class of each.
         groups: What was sampled, such as the pair of each row: whole groups are held out. None: single rows are.
-        is_standardised: Whether each dimension is divided by its own spread, or all by one.
         seed: Of the folds.
 
     Raises:
@@ -105,8 +102,7 @@ def cross_validated(
         )
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     shares = [
-        _linear(vectors[train], numbers[train], is_standardised=is_standardised).accuracy(vectors[test], numbers[test])
-        * len(test)
+        _linear(vectors[train], numbers[train]).accuracy(vectors[test], numbers[test]) * len(test)
         for train, test in folds.split(vectors, numbers, codes)
     ]
     return sum(shares) / len(vectors)
