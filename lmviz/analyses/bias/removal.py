@@ -113,7 +113,7 @@ class RemovalRun:
             yield from under(self.model, interventions, batches=self._asked(number, test))
 
     def result(self, items: Iterable[RemovalItem]) -> ConceptRemoval:
-        """Sum up what there is so far, and say where the numbers come from; those from the first without a row on are left out."""
+        """Sum up what there is so far: the conditions up to the first without a row; say where it comes from."""
         found = sort(items)
         there = list(takewhile(found.answered.__contains__, range(len(self.conditions)))) or [0]
         scores = tuple(self.benchmark.result(found.answered.get(number, ())) for number in there)
