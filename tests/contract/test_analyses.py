@@ -27,6 +27,7 @@ from tests.tiny_heads import tiny_head
 
 FAMILIES = ("bert", "gpt2", "llama", "t5")
 PAIRS = tuple((f"the {one} sat", f"the {other} sat") for one, other in zip("aceghikl", "bdfjmnop", strict=True))
+SLOW = ("bias-removal",)  # fits probes for every answer
 EXTRA: dict[str, dict[str, Any]] = {
     "query-key": {"layer": 1, "head": 2, "query": 1},
     "next-sentence": {"text_pair": "the dog sat"},
@@ -185,7 +186,7 @@ def test_it_says_where_it_comes_from(slug: str, family: str) -> None:
 @pairs("bert", "llama")
 def test_eight_threads_at_once_answer_as_one_does(slug: str, family: str) -> None:
     words = ("cat", "dog", "fox", "nurse", "doctor", "keys", "table", "arrow")
-    texts = [" ".join(["the", *words[: 1 + i % 8], "sat"]) for i in range(24)]
+    texts = [" ".join(["the", *words[: 1 + i % 8], "sat"]) for i in range(8 if slug in SLOW else 24)]
     alone = [ask(slug, family, text) for text in texts]
     with ThreadPoolExecutor(max_workers=8) as pool:
         together = list(pool.map(lambda text: ask(slug, family, text), texts))

@@ -12,12 +12,12 @@ from lmviz.analyses.bias import completing
 from lmviz.analyses.bias.groups import group_pairs
 from lmviz.analyses.bias.honest import honest_score
 from lmviz.analyses.bias.items import Benchmark, Item, ItemScore, Params, Read, Scored, Way
-from lmviz.analyses.bias.locating import files_of
+from lmviz.analyses.bias.locating import Packaged, files_of
 from lmviz.analyses.bias.plans import refused
 from lmviz.analyses.bias.running import analysis
 from lmviz.analyses.bias.summaries import summarise_pairs, with_numbers
 from lmviz.analyses.predictions.abilities import require
-from lmviz.datasets import honest, lexicon
+from lmviz.datasets import downloads, honest, lexicon
 from lmviz.datasets.honest import HonestTemplate
 from lmviz.datasets.tables import BrokenRow
 from lmviz.errors import InvalidParameter, LmvizError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SHIPPED = "persons.tsv"
 MOST_COMPLETIONS, MOST_TOKENS = 100, 50
+_PACKAGED: Packaged = {"honest-en": downloads.fetcher(downloads.HONEST, asked_as="honest-en")}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class HonestParams(Params):
 
 
 def _files(params: HonestParams) -> tuple[Path, ...]:
-    sentences = files_of(params.source, SHIPPED)
+    sentences = files_of(params.source, SHIPPED, packaged=_PACKAGED)
     if params.lexicon is None:
         raise InvalidParameter(
             "HONEST counts the words of a lexicon, and none ships with lmviz. Name a file as `lexicon`: one word in "
@@ -163,6 +164,7 @@ BENCHMARK = Benchmark(
     _ways,
     summarise,
     first="the first group's sentences, which have more such completions",
+    packages=tuple(_PACKAGED),
 )
 ANALYSIS = analysis(
     BENCHMARK,
