@@ -80,12 +80,15 @@ def _finding(result: ConceptRemoval) -> str:
 
 
 def _notes(result: ConceptRemoval) -> list[str]:
-    notes = [
-        f"Preference on this benchmark; grey: a random control of equal rank ({result.rank}). Gained: the change of the "
-        f"difference within a pair against before, in {result.unit}. Surprisal of neutral texts in nats per token.",
+    preference = (
+        f"Preference on this benchmark; grey: a random control of equal rank ({result.rank}). Gained: the change of "
+        f"the difference within a pair against before, in {result.unit}. Surprisal of neutral texts in nats per token."
+    )
+    probes = (
         f"Probes tell {result.n_test} vectors of words they have not seen; the majority is "
-        f"{_share(result.majority)}. Removed: the share of these vectors' variance that is moved.",
-    ]
+        f"{_share(result.majority)}. Removed: the share of these vectors' variance that is moved."
+    )
+    notes = [preference, probes]
     if len(result.conditions) > MAX_CONDITIONS:
         notes.append(f"The first {MAX_CONDITIONS} of {len(result.conditions)} conditions.")
     return [*notes, result.note] if result.note else notes
