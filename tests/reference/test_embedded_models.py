@@ -10,9 +10,11 @@ import torch
 
 import lmviz
 from lmviz.analyses import ANALYSES
+from lmviz.analyses.bias.benchmarks import BENCHMARKS
 from lmviz.errors import NotForThisModel
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import AttentionPattern, LayerHeadGrid, TokenDistributions
+from tests.benchmark_files import lexicon
 
 TEXT = "The nurse said that she was tired because the doctor had left early."
 EMBEDDED = ("minilm", "smollm2-135m")
@@ -67,10 +69,15 @@ def test_laws_hold_on_a_real_sentence(name: str, slug: str) -> None:
     assert [check for check in checks if not check.passed] == []
 
 
-@pytest.mark.parametrize("name", ["minilm-mlm", "smollm2-135m"])
-@pytest.mark.parametrize("slug", [slug for slug, analysis in ANALYSES.items() if analysis.group == "bias"])
+ONLY = {"log-probability-bias": ("minilm-mlm",), "sentiment-gap": ("minilm-sentiment",)}
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [(name, slug) for slug in BENCHMARKS for name in ONLY.get(slug, ("minilm-mlm", "smollm2-135m"))]
+)
 def test_laws_hold_on_the_benchmarks_that_come_along(name: str, slug: str) -> None:
-    result = lmviz.run(slug, model_of(name), limit=12)
+    more = {"lexicon": str(lexicon())} if slug == "honest" else {}
+    result = lmviz.run(slug, model_of(name), limit=6, **more)
     checks = ANALYSES[slug].check(result)
     assert checks
     assert [check for check in checks if not check.passed] == []
