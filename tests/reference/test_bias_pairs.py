@@ -17,6 +17,7 @@ from lmviz.errors import Cancelled, InvalidParameter, NotForThisModel, UnknownAn
 from lmviz.results import PairScores
 from lmviz.statistics import wilson
 from tests.pair_brute_force import decoder_scores, encoder_scores
+from tests.planting import with_bias
 from tests.shared_data import published
 from tests.tiny import tiny
 from tests.tiny_heads import tiny_head
@@ -120,21 +121,6 @@ MANY = [
     for place, one in enumerate(WORDS)
     for other in WORDS[place + 1 :]
 ]
-
-
-def with_bias(family: str, change: dict[str, float], *, is_blind: bool) -> Any:
-    """Give a model whose logits have something added, and which sees nothing of its input where it is blind."""
-    hf_model, tokenizer = tiny(family)
-    head = hf_model.get_output_embeddings()
-    added = torch.zeros(head.weight.shape[0])
-    for text, value in change.items():
-        for i in tokenizer(text, add_special_tokens=False)["input_ids"]:
-            added[i] += value
-    if is_blind:
-        torch.nn.init.zeros_(head.weight)
-    plain = head.forward
-    head.forward = lambda hidden: plain(hidden) + added
-    return lmviz.wrap(hf_model, tokenizer)
 
 
 @pytest.mark.parametrize(("family", "variant"), [("bert", "modified-tokens"), ("bert", "pll"), ("gpt2", "sum")])
