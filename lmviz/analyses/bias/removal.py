@@ -25,10 +25,10 @@ from lmviz.analyses.bias.removal_items import (
     sort,
 )
 from lmviz.analyses.bias.removal_methods import METHODS, Removal, Settings
-from lmviz.analyses.bias.running import BenchmarkRun
+from lmviz.analyses.bias.running import BenchmarkRun, summed_up
 from lmviz.analyses.bias.summaries import counts_agree, within_bounds
 from lmviz.analyses.predictions.scoring import score_texts
-from lmviz.errors import Cancelled, InvalidParameter
+from lmviz.errors import InvalidParameter
 from lmviz.results import Check, ConceptRemoval, PairScores
 
 if TYPE_CHECKING:
@@ -261,15 +261,8 @@ def run(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore)
     asked = removal_run(model, params)
     if not asked.benchmark.n_items:
         raise InvalidParameter("The source has no rows. Choose another source.")
-    done: list[RemovalItem] = []
-    for batch in asked.batches():
-        done.extend(batch)
-        try:
-            on_progress(min(1.0, len(done) / asked.n_items), f"{len(done):,} of {asked.n_items:,} answers")
-        except Cancelled as stopped:
-            stopped.so_far = asked.result(done)
-            raise
-    return asked.result(done)
+    result: ConceptRemoval = summed_up(asked, asked.batches(), noun="answers", on_progress=on_progress)
+    return result
 
 
 def _bounds(result: ConceptRemoval) -> Check:

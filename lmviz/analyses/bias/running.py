@@ -1,7 +1,7 @@
 """A benchmark run on a model: batch by batch, so that it can be watched, stopped, kept and gone on with."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -136,22 +136,37 @@ def completed(
         Cancelled: `on_progress` stopped it; `so_far` has the result of what was done.
         InvalidParameter: There is not a single row.
     """
-    scores: list[ItemScore] = []
     if not run.n_items:
         wanted = f" of {', '.join(run.params.categories)}" if run.params.categories else ""
         raise InvalidParameter(f"The source has no rows{wanted}. Choose other categories or another source.")
-    for batch in run.batches() if batches is None else batches:
-        scores.extend(batch)
+    result: PairScores = summed_up(run, run.batches() if batches is None else batches, on_progress=on_progress)
+    return result
+
+
+def summed_up(run: Any, batches: Iterator[tuple[Any, ...]], *, noun: str = "rows", on_progress: Progress) -> Any:
+    """Take all batches of a run, telling how far it is, and sum them up.
+
+    Args:
+        run: What says how many items there will be, `n_items`, and sums up those there are, `result(items)`.
+        batches: Its items, as they come.
+        noun: What the items are called.
+        on_progress: Told after every batch.
+
+    Returns:
+        The run's own result of all items.
+
+    Raises:
+        Cancelled: `on_progress` stopped it; `so_far` has the result of what was done.
+    """
+    done: list[Any] = []
+    for batch in batches:
+        done.extend(batch)
         try:
-            on_progress(min(1.0, len(scores) / run.n_items), _told(scores, run.n_items))
+            on_progress(min(1.0, len(done) / run.n_items), f"{len(done):,} of {run.n_items:,} {noun}")
         except Cancelled as stopped:
-            stopped.so_far = run.result(scores)
+            stopped.so_far = run.result(done)
             raise
-    return run.result(scores)
-
-
-def _told(scores: Sequence[ItemScore], n_items: int) -> str:
-    return f"{len(scores):,} of {n_items:,} rows"
+    return run.result(done)
 
 
 def analysis(benchmark: Benchmark, params: type[Params], *, reference: str, caution: str) -> Analysis[Any, PairScores]:

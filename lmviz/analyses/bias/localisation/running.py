@@ -14,9 +14,10 @@ from lmviz.analyses.bias.localisation.summaries import Shape, passes_add_up, sum
 from lmviz.analyses.bias.localisation.sweeps import Batches, HeadMeans, Means, RowEffects
 from lmviz.analyses.bias.localisation.tasks import Task
 from lmviz.analyses.bias.locating import fingerprint
+from lmviz.analyses.bias.running import summed_up
 from lmviz.analyses.predictions import scoring
 from lmviz.datasets.tables import BrokenRow
-from lmviz.errors import Cancelled, InvalidParameter, LmvizError, NotForThisModel
+from lmviz.errors import InvalidParameter, LmvizError, NotForThisModel
 from lmviz.results import BiasLocalisation
 
 if TYPE_CHECKING:
@@ -202,15 +203,8 @@ def bias_localisation(model: "LoadedModel", params: Params, *, on_progress: Prog
     run = _prepared(model, params)
     if not run.n_items:
         raise InvalidParameter("The source has no rows. Choose another one.")
-    rows: list[RowEffects] = []
-    for batch in run.batches():
-        rows.extend(batch)
-        try:
-            on_progress(min(1.0, len(rows) / run.n_items), f"{len(rows):,} of {run.n_items:,} rows")
-        except Cancelled as stopped:
-            stopped.so_far = run.result(rows)
-            raise
-    return run.result(rows)
+    result: BiasLocalisation = summed_up(run, run.batches(), on_progress=on_progress)
+    return result
 
 
 ANALYSIS = Analysis(
