@@ -64,9 +64,8 @@ def _colour(part: PairScores) -> str:
     """Colour what lies above or below one half with all of its intervals."""
     if part.has_few_pairs:
         return _FEW
-    both = (*part.interval, *(part.cluster_interval or ()))
-    ends = [end for end in both if not math.isnan(end)]
-    return ORANGE if min(ends) > 0.5 else BLUE if max(ends) < 0.5 else TEXT
+    low, high = part.extent
+    return ORANGE if low > 0.5 else BLUE if high < 0.5 else TEXT
 
 
 def _ink(part: PairScores) -> str:

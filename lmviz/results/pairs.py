@@ -1,5 +1,6 @@
 """Answers about pairs of texts that differ in one thing: which of the two a model prefers, and how sure that is."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -41,6 +42,13 @@ class PairScores(Result):
     def has_few_pairs(self) -> bool:
         """Whether there are so few pairs that a preference is shown in grey."""
         return self.n < FEWEST_PAIRS
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """The lowest and the highest end of all intervals there are."""
+        both = (*self.interval, *(self.cluster_interval or ()))
+        ends = [end for end in both if not math.isnan(end)]
+        return min(ends), max(ends)
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per pair, with its texts and its category where they are known."""

@@ -1,6 +1,5 @@
 """Pictures of preferences: a dot with its intervals for each category, and how far apart the texts of pairs are."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,8 +24,8 @@ def verdict(part: PairScores) -> str:
     """Say where both intervals of a preference lie."""
     if part.has_few_pairs:
         return _FEW
-    ends = [end for end in (*part.interval, *(part.cluster_interval or ())) if not math.isnan(end)]
-    return _ABOVE if min(ends) > 0.5 else _BELOW if max(ends) < 0.5 else _OPEN
+    low, high = part.extent
+    return _ABOVE if low > 0.5 else _BELOW if high < 0.5 else _OPEN
 
 
 def dots(results: Mapping[str, PairScores], *, first: str) -> None:

@@ -138,7 +138,7 @@ def _row(name: str, result: PairScores) -> dict[str, Any]:
     nan = float("nan")
     cluster_low, cluster_high = result.cluster_interval or (nan, nan)
     low, high = result.interval
-    lowest, highest = min(low, cluster_low), max(high, cluster_high)  # NaN is neither smaller nor larger
+    lowest, highest = result.extent
     verdict = "above one half" if lowest > 0.5 else "below one half" if highest < 0.5 else "not told from one half"
     effect = {key: result.numbers.get(key, nan) for key in ("effect_size", "effect_low", "effect_high", "d_z")}
     counted = {"n": result.n, "ties": result.ties, "skipped": result.skipped}
