@@ -151,37 +151,46 @@ def pairs_csv(typed: str) -> bytes:
     return table.getvalue().encode("utf-8", "replace")
 
 
-def ask(models_: Sequence[Any], source_: str | None, *, variant: str | None, params: Mapping[str, Any]) -> Asked:
-    """Prepare the benchmark on every model.
+def prepare(models_: Sequence[Any], source_: str | None, *, params: Mapping[str, Any]) -> tuple[BenchmarkRun, ...]:
+    """Prepare the chosen benchmark on every model, for all rows and scored by each model's default.
 
     Args:
         models_: One or two.
         source_: As the analyses take it.
-        variant: A way of scoring, or None for each model's own default.
         params: Of the benchmark besides.
+
+    Raises:
+        LmvizError: A model cannot have it, the source cannot be had, or a parameter makes no sense.
+    """
+    slug = selection.current().benchmark
+    with st.spinner("Reading the rows …", show_time=True):
+        return tuple(bias_run(slug, one, source=source_, **params) for one in models_)
+
+
+def ask(prepared: Sequence[BenchmarkRun], *, variant: str | None, params: Mapping[str, Any]) -> Asked:
+    """Narrow down what `prepare` gave to the rows and the way of scoring that are asked for.
+
+    Args:
+        prepared: One or two; not every kind of model has every variant, and one that lacks it keeps its default.
+        variant: A way of scoring, or None for each model's own default.
+        params: Of the benchmark besides the source.
 
     Returns:
         What can be run, and how many rows there are.
 
     Raises:
-        LmvizError: A model cannot have it, the source cannot be read, or a parameter makes no sense.
+        LmvizError: The source cannot be read.
     """
-    chosen = selection.current()
-    slug, given = chosen.benchmark, {"source": source_, **params}
-    with st.spinner("Reading the rows …", show_time=True):
-        first = bias_run(slug, models_[0], **given)
-        counts = _counts(first)
+    chosen, counts = selection.current(), _counts(prepared[0])
     wanted = tuple(name for name in chosen.categories.split("|") if name in counts and name)
     n_rows = sum(n for name, n in counts.items() if not wanted or name in wanted or not name)
     limit = chosen.limit if 0 < chosen.limit < n_rows else None
-    rows = {"limit": limit, "categories": wanted}
-    runs = [bias_run(slug, one, **given, **rows, variant=_own(one, slug, variant, given)) for one in models_]
-    return Asked(tuple(runs), counts, limit or n_rows, {**given, **rows})
-
-
-def _own(model: Any, slug: str, variant: str | None, given: Mapping[str, Any]) -> str | None:
-    """Give the variant for a model that has it, and for another its default: not every kind has every variant."""
-    return variant if variant in bias_run(slug, model, **given).variants else None
+    given = {**params, "source": prepared[0].params.source, "limit": limit, "categories": wanted}
+    runs = (
+        bias_run(chosen.benchmark, one.model, **given, variant=variant if variant in one.variants else None)
+        for one in prepared
+    )
+    return Asked(tuple(runs), counts, limit or n_rows, given)
 
 
 def _counts(run: BenchmarkRun) -> Mapping[str, int]:

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lmviz.analyses.bias.localisation.running import ANALYSIS, LocalisationRun, localisation_run
+from lmviz.analyses.bias.localisation.running import LocalisationRun, localisation_run
 from lmviz.capture import budget
 from lmviz.components.panels import panels
 from lmviz.figures.panels_payload import Panel, PanelAxis, PanelLook, panels_payload
 from lmviz.figures.wording import token_label
 from lmviz.results import BiasLocalisation
 from lmviz.results.localisation import EffectGrid, HeadEffect
-from lmviz.ui import bias_asked, bias_jobs, bias_pairs, exports, frame, selection
+from lmviz.ui import bias_asked, bias_jobs, bias_pairs, frame, selection
 from lmviz.ui.bias_asked import Asked
-from lmviz.ui.predicting import figure
+from lmviz.ui.predicting import figure, files_and_method
 
 NAME = "heads"
 METHODS: Mapping[str, str] = {
@@ -117,10 +117,7 @@ def _drawn(results: Mapping[str, BiasLocalisation], *, is_done: bool) -> None:
             _roles(name, grid)
     if result.note:
         frame.hint(result.note)
-    with st.expander("Export", type="compact"), st.container(horizontal=True):
-        exports.buttons(result, name="bias-localisation")
-    with st.expander("Method, reference, caution", type="compact"):
-        frame.method(ANALYSIS)
+    files_and_method(result, name="bias-localisation")
 
 
 def _headline(result: BiasLocalisation) -> None:

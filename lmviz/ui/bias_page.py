@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from lmviz.analyses.bias.benchmarks import BENCHMARKS, bias_run
+from lmviz.analyses.bias.benchmarks import BENCHMARKS
 from lmviz.errors import LmvizError, NotForThisModel
 from lmviz.figures.wording import token_label
 from lmviz.ui import (
@@ -30,7 +30,6 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Asked], None]]] = {
 }
 SUGGESTED = ("minilm-mlm", "smollm2-135m")
 CLASSIFIERS = {"sentiment-gap": ("minilm-sentiment",)}
-ALONE = ""
 OWN_VARIANT = ""
 
 
@@ -57,13 +56,12 @@ def page() -> None:
 def _what() -> None:
     """Ask which benchmark, which rows, and which second model."""
     chosen = selection.current()
-    names = [slug for slug in choices.BENCHMARKS if slug in BENCHMARKS]
-    slug = chosen.benchmark if chosen.benchmark in names else names[0]
+    slug = chosen.benchmark
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         selection.keep_widget("benchmark", slug)
         st.selectbox(
             "Benchmark",
-            names,
+            choices.BENCHMARKS,
             key="benchmark",
             format_func=lambda name: BENCHMARKS[name].title,
             on_change=_pick_benchmark,
@@ -80,7 +78,7 @@ def _what() -> None:
             width=200,
             help="A published data set is fetched once, checked, and kept on this computer.",
         )
-        _second_model()
+        controls.ask_model_b("Second model", alone="None", help_="Asked about the same pairs. ", width=300)
     if chosen.source not in sources:
         frame.hint(f"{BENCHMARKS[slug].title} has no such source; {bias_asked.SOURCES[sources[0]].lower()} is used.")
 
@@ -91,29 +89,6 @@ def _pick_benchmark() -> None:
 
 def _pick_source() -> None:
     selection.change(source=st.session_state["source"], categories="")
-
-
-def _second_model() -> None:
-    chosen = selection.current()
-    titles = controls.titles()
-    names = [ALONE, *titles, *([] if chosen.model_b in {ALONE, *titles} else [chosen.model_b])]
-    selection.keep_widget("model_b", chosen.model_b)
-    st.selectbox(
-        "Second model",
-        names,
-        key="model_b",
-        format_func=lambda name: titles.get(name, name) if name else "None",
-        on_change=_pick_second,
-        accept_new_options=True,
-        width=300,
-        help="Asked about the same pairs. One of the list, or type a folder or a Hugging Face id.",
-    )
-
-
-def _pick_second() -> None:
-    name = str(st.session_state["model_b"] or ALONE).strip()
-    selection.agree("model_b")
-    selection.change(model_b=ALONE if name == selection.current().model else name)
 
 
 def _suggest() -> None:
@@ -131,14 +106,14 @@ def _take_model(name: str) -> None:
 
 def _ask(models: Sequence[Any], source: str | None) -> None:
     chosen = selection.current()
-    slug = chosen.benchmark if chosen.benchmark in BENCHMARKS else next(iter(BENCHMARKS))
+    lab = chosen.lab
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        params = bias_extras.extras(slug)
+        params = bias_extras.extras(chosen.benchmark)
         if params is None:
             return
-        lab = chosen.lab if chosen.lab in SECTIONS else "scores"
-        variant = _variant(models[0], source, params) if lab in ("scores", "removal") else None
-        asked = bias_asked.ask(models, source, variant=variant, params=params)
+        prepared = bias_asked.prepare(models, source, params=params)
+        variant = _variant(prepared[0].variants) if lab in ("scores", "removal") else None
+        asked = bias_asked.ask(prepared, variant=variant, params=params)
         _rows(asked)
     if chosen.variant and variant not in (None, chosen.variant):
         frame.hint(f"{models[0].id} has no variant '{chosen.variant}' here; {asked.runs[0].variant} is used.")
@@ -156,10 +131,9 @@ def _ask(models: Sequence[Any], source: str | None) -> None:
     selection.write_link()
 
 
-def _variant(model: Any, source: str | None, params: Mapping[str, Any]) -> str | None:
+def _variant(names: Sequence[str]) -> str:
     """Ask how pairs are scored; the first is the model's default."""
     chosen = selection.current()
-    names = bias_run(chosen.benchmark, model, source=source, **params).variants
     own = chosen.variant if chosen.variant in names else names[0]
     selection.keep_widget("variant", own)
     st.selectbox(

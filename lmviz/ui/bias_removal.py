@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lmviz.analyses.bias.removal import ANALYSIS, METHODS, Params, RemovalRun, removal_run
+from lmviz.analyses.bias.removal import METHODS, Params, RemovalRun, removal_run
 from lmviz.results import ConceptRemoval
-from lmviz.ui import bias_asked, bias_charts, bias_jobs, bias_pairs, bias_scores, exports, frame, uploads
+from lmviz.ui import bias_asked, bias_charts, bias_jobs, bias_pairs, bias_scores, frame, uploads
 from lmviz.ui.bias_asked import Asked
-from lmviz.ui.predicting import figure
+from lmviz.ui.predicting import figure, files_and_method
 
 NAME, NOUN = "removal", "answers"
 TITLES: Mapping[str, str] = {
@@ -112,10 +112,7 @@ def _drawn(asked: Asked, results: Mapping[str, ConceptRemoval], *, is_done: bool
     bias_pairs.problems({"before": result.scores[0]})
     if result.note:
         frame.hint(result.note)
-    with st.expander("Export", type="compact"), st.container(horizontal=True):
-        exports.buttons(result, name="bias-removal")
-    with st.expander("Method, reference, caution", type="compact"):
-        frame.method(ANALYSIS)
+    files_and_method(result, name="bias-removal")
 
 
 def _headline(result: ConceptRemoval) -> None:

@@ -104,18 +104,7 @@ def _swap() -> None:
 def _second() -> None:
     """Ask what A is compared with: another model, another text, or both."""
     chosen = selection.current()
-    titles = controls.titles()
-    names = [SAME, *titles, *([] if chosen.model_b in {SAME, *titles} else [chosen.model_b])]
-    selection.keep_widget("model_b", chosen.model_b)
-    st.selectbox(
-        "**B** · model",
-        names,
-        key="model_b",
-        format_func=lambda name: titles.get(name, name) if name else "The same model",
-        on_change=_pick,
-        accept_new_options=True,
-        help="One of the list, or type a folder or a Hugging Face id.",
-    )
+    controls.ask_model_b("**B** · model", alone="The same model", help_="")
     selection.keep_widget("text_b", chosen.text_b)
     st.text_area(
         "**B** · text",
@@ -125,12 +114,6 @@ def _second() -> None:
         on_change=controls.take("text_b"),
         help="Leave it empty to compare two models on one text.",
     )
-
-
-def _pick() -> None:
-    name = str(st.session_state["model_b"] or SAME).strip()
-    selection.agree("model_b")
-    selection.change(model_b=SAME if name == selection.current().model else name)
 
 
 def _pair() -> Pairing | None:

@@ -1,7 +1,7 @@
 """The sidebar: model and text, asked for once, on every page."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -238,6 +238,36 @@ def model_b() -> Any:
     if is_remote(name):
         raise NotForThisModel(only_predicts(name))
     return _fetched(name, "model_b")
+
+
+def ask_model_b(label: str, *, alone: str, help_: str, width: int | Literal["stretch"] = "stretch") -> None:
+    """Ask for a second model: one of the list, or a folder or Hugging Face id that is typed.
+
+    Args:
+        label: What the box is called.
+        alone: How having none is called.
+        help_: What it is for.
+        width: Of the box.
+    """
+    chosen, known = selection.current().model_b, titles()
+    names = ["", *known, *([] if not chosen or chosen in known else [chosen])]
+    selection.keep_widget("model_b", chosen)
+    st.selectbox(
+        label,
+        names,
+        key="model_b",
+        format_func=lambda name: known.get(name, name) if name else alone,
+        on_change=_pick_model_b,
+        accept_new_options=True,
+        width=width,
+        help=f"{help_}One of the list, or type a folder or a Hugging Face id.",
+    )
+
+
+def _pick_model_b() -> None:
+    name = str(st.session_state["model_b"] or "").strip()
+    selection.agree("model_b")
+    selection.change(model_b="" if name == selection.current().model else name)
 
 
 def titles() -> dict[str, str]:

@@ -87,9 +87,13 @@ def named(token: str) -> str:
 
 def below(answer: Answer, *, name: str) -> None:
     """Offer the numbers as files, and say where the method comes from."""
+    files_and_method(answer.result, name=name)
+
+
+def files_and_method(result: Result, *, name: str) -> None:
+    """Offer a result as files, and say where its method comes from."""
     from lmviz.analyses import ANALYSES
 
-    result: Result = answer.result
     with st.expander("Export", type="compact"), st.container(horizontal=True):
         exports.buttons(result, name=name)
     with st.expander("Method, reference, caution", type="compact"):

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from lmviz.analyses.bias.benchmarks import ANALYSES, BENCHMARKS, bias_run
 from lmviz.results import PairScores
 from lmviz.ui import bias_asked, bias_jobs, choices, memory
+from lmviz.ui.bias_page import SECTIONS
 from lmviz.ui.selection import Selection, from_url, to_url
 from tests.app.test_compare import agreed, faultless
 from tests.app.test_pages import AWKWARD, pills, sentences
@@ -172,7 +173,8 @@ def test_a_variant_that_the_model_lacks_is_told(bias: Open) -> None:
 
 
 def test_every_benchmark_can_be_chosen_and_has_its_criticism() -> None:
-    assert set(BENCHMARKS) <= set(choices.BENCHMARKS)
+    assert set(BENCHMARKS) == set(choices.BENCHMARKS)
+    assert tuple(SECTIONS) == choices.LABS
     assert all(len(ANALYSES[slug].caution) > 80 for slug in BENCHMARKS)
 
 
