@@ -7,23 +7,30 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lmviz.figures.wording import token_label
 from lmviz.results import PairScores
 from lmviz.results.pairs import FEWEST_PAIRS
+from lmviz.ui.frame import plain
 
 ALL = "all pairs"
-_ABOVE, _BELOW, _OPEN, _FEW = "above 50 %", "below 50 %", "not told from 50 %", f"fewer than {FEWEST_PAIRS} pairs"
+_ABOVE, _BELOW, _OPEN, FEW = "above 50 %", "below 50 %", "not told from 50 %", f"fewer than {FEWEST_PAIRS} pairs"
 _GREY = "#868da0"  # reads on light and dark
-_FAINT = {"light": "#c6cad4", "dark": "#454b59"}  # of few pairs
+_FAINT = {"light": "#c6cad4", "dark": "#5b6275"}  # of few pairs
 _HIGHER = {"second text": "#0072b2", "first text": "#d55e00"}
 _ROW, _MOST = 26, 60
 _BINS = 31
+_LONGEST = 32  # characters of a name
+
+
+def label(name: str) -> str:
+    """Write the name of a category on one short line."""
+    line = " ".join(name.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def verdict(part: PairScores) -> str:
     """Say where both intervals of a preference lie."""
     if part.has_few_pairs:
-        return _FEW
+        return FEW
     low, high = part.extent
     return _ABOVE if low > 0.5 else _BELOW if high < 0.5 else _OPEN
 
@@ -62,8 +69,7 @@ def _drawn(frame: pd.DataFrame, models: list[str], *, first: str, key: str) -> N
     y: dict[str, Any] = {"field": "category", "type": "nominal", "sort": names, "title": None}
     offset = {"yOffset": {"field": "model", "type": "nominal", "sort": models}} if is_pair else {}
     shared = {"y": y, **offset, "color": _colour(), "tooltip": _TOOLTIP}
-    share = {**_X, "title": f"share of pairs with the higher score on {first} (%)"}
-    dot = {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {"x": share, **shared, **_shape(models)}}
+    dot = {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {"x": _X, **shared, **_shape(models)}}
     half = {"mark": {"type": "rule", "strokeDash": [3, 3], "color": _GREY}, "encoding": {"x": {"datum": 50}}}
     spec = {
         "height": {"step": _ROW * (0.8 if is_pair else 1)},
@@ -76,15 +82,31 @@ def _drawn(frame: pd.DataFrame, models: list[str], *, first: str, key: str) -> N
         "resolve": {"scale": {"shape": "independent"}},
     }
     st.vega_lite_chart(frame, spec, key=key)
-    lines = "Thick line: 95 % interval of independent pairs (Wilson)."
+    st.caption(" ".join(_told(frame, models, first=first)))
+
+
+def _told(frame: pd.DataFrame, models: list[str], *, first: str) -> list[str]:
+    """Say what is drawn; a legend inside the picture is cut off on a narrow screen."""
+    told = [
+        f"Share of pairs with the higher score on {first}.",
+        "Orange: all of the interval lies above 50 %; blue: below; grey: neither.",
+        f"Faint: fewer than {FEWEST_PAIRS} pairs, an interval wider than 20 points, so no verdict.",
+        "Thick line: 95 % interval of independent pairs (Wilson).",
+    ]
     if not frame["cluster_low"].isna().all():
-        lines += (
-            " Thin line: whole clusters drawn (templates, writers or target terms); read this one where it is wider."
-        )
-    st.caption(f"{lines} Grey: fewer than {FEWEST_PAIRS} pairs, an interval wider than 20 points, so no verdict.")
+        told.append("Thin line: whole clusters drawn (templates, writers or terms); read this one where it is wider.")
+    if len(models) > 1:
+        told.append(f"Circle: {plain(models[0])}; diamond: {plain(models[1])}.")
+    return told
 
 
-_X: dict[str, Any] = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 100]}, "axis": {"tickCount": 5}}
+_X: dict[str, Any] = {
+    "field": "share",
+    "type": "quantitative",
+    "title": "share of pairs (%)",  # a longer title leaves no room for the plot on a narrow screen
+    "scale": {"domain": [0, 100]},
+    "axis": {"tickCount": 5},
+}
 _TOOLTIP = [
     {"field": "model"},
     {"field": "category"},
@@ -96,16 +118,16 @@ _TOOLTIP = [
 def _colour() -> dict[str, Any]:
     """Colour by verdict; few pairs are faint on the page as it is, light or dark."""
     faint = _FAINT["dark" if st.context.theme.type == "dark" else "light"]
-    colours = {_ABOVE: "#d55e00", _BELOW: "#0072b2", _OPEN: _GREY, _FEW: faint}
+    colours = {_ABOVE: "#d55e00", _BELOW: "#0072b2", _OPEN: _GREY, FEW: faint}
     scale = {"domain": list(colours), "range": list(colours.values())}
-    return {"field": "verdict", "type": "nominal", "scale": scale, "legend": {"orient": "top", "title": None}}
+    return {"field": "verdict", "type": "nominal", "scale": scale, "legend": None}
 
 
 def _shape(models: list[str]) -> dict[str, Any]:
     if len(models) < 2:
         return {}
     scale = {"domain": models, "range": ["circle", "diamond"]}
-    return {"shape": {"field": "model", "type": "nominal", "scale": scale, "legend": {"orient": "top", "title": None}}}
+    return {"shape": {"field": "model", "type": "nominal", "scale": scale, "legend": None}}
 
 
 def _interval(low: str, high: str, shared: Mapping[str, Any], *, width: float) -> dict[str, Any]:
@@ -124,8 +146,7 @@ def _row(name: str, part: PairScores) -> dict[str, Any]:
         "cluster_high": cluster[1],
     }
     percent = {key: 100 * value for key, value in shares.items()}
-    shown = name if name == ALL else token_label(name)
-    return {"category": shown, **percent, "n": part.n, "ties": part.ties, "verdict": verdict(part)}
+    return {"category": label(name), **percent, "n": part.n, "ties": part.ties, "verdict": verdict(part)}
 
 
 def differences(result: PairScores, *, name: str) -> None:

@@ -7,9 +7,9 @@ import streamlit as st
 
 from lmviz.analyses.bias.benchmarks import BENCHMARKS
 from lmviz.errors import LmvizError, NotForThisModel
-from lmviz.figures.wording import token_label
 from lmviz.ui import (
     bias_asked,
+    bias_charts,
     bias_extras,
     bias_localisation,
     bias_removal,
@@ -158,7 +158,7 @@ def _rows(asked: Asked) -> None:
             "Categories",
             names,
             key="bias_categories",
-            format_func=lambda name: f"{token_label(name)} ({asked.counts[name]:,})",
+            format_func=lambda name: f"{bias_charts.label(name)} ({asked.counts[name]:,})",
             on_change=_pick_categories,
             placeholder="All",
             width=340,

@@ -9,7 +9,6 @@ import streamlit as st
 from lmviz.analyses.bias.benchmarks import ANALYSES
 from lmviz.analyses.bias.preference import compare_models
 from lmviz.errors import InvalidParameter
-from lmviz.figures.wording import token_label
 from lmviz.results import PairScores
 from lmviz.statistics import holm, minimum_detectable_difference, sign_test, tost_share
 from lmviz.ui import bias_charts, bias_jobs, bias_pairs, exports, frame
@@ -164,7 +163,7 @@ def _category_rows(name: str, result: PairScores) -> list[dict[str, object]]:
     return [
         {
             "model": name,
-            "category": token_label(category),
+            "category": bias_charts.label(category),
             "share": 100 * part.preference,
             "low": 100 * (part.cluster_interval or part.interval)[0],
             "high": 100 * (part.cluster_interval or part.interval)[1],

@@ -33,13 +33,11 @@ def _drawn(asked: Asked, results: Mapping[str, PairScores]) -> None:
     good = {name: result for name, result in results.items() if result.n}
     if not good:
         return
-    verdicts = {name: bias_charts.verdict(result) for name, result in good.items()}
-    same = len(set(verdicts.values())) == 1
-    st.markdown(
-        f"**The verdict {'is the same' if same else 'depends on the way of scoring'}**: "
-        + ", ".join(f"{name} {bias_scores.percent(result.preference)} %" for name, result in good.items())
-        + "."
-    )
+    verdicts = {bias_charts.verdict(result) for result in good.values()}
+    said = "is the same" if len(verdicts) == 1 else "depends on the way of scoring"
+    opening = "Too few pairs for a verdict" if verdicts == {bias_charts.FEW} else f"The verdict {said}"
+    shares = ", ".join(f"{name} {bias_scores.percent(result.preference)} %" for name, result in good.items())
+    st.markdown(f"**{opening}**: {shares}.")
     bias_scores.criticism(asked.slug)
     bias_charts.several(good, first=asked.runs[0].benchmark.first)
     _table(good)
