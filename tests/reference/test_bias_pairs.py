@@ -247,9 +247,12 @@ def test_rows_that_are_done_are_not_asked_about_again(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(run.result(again).more, run.result(every).more, atol=2e-4)
 
 
+AWKWARD = ("<b>the cat</b> 🐈 sat </script> 小猫 on the mat", "<b>the dog</b> 🐈 sat </script> 小猫 on the mat")
+
+
 def test_eight_threads_at_once_score_as_one_does(tmp_path: Path) -> None:
     model = lmviz.wrap(*tiny("bert"))
-    sources = [written(tmp_path, [pair, PAIRS[0]]) for pair in PAIRS] * 4
+    sources = [written(tmp_path, [pair, AWKWARD, PAIRS[0]]) for pair in PAIRS] * 4
     alone = [lmviz.run("crows-pairs", model, source=source).more for source in sources]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda source: lmviz.run("crows-pairs", model, source=source).more, sources))
