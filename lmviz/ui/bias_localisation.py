@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from lmviz.figures.panels_payload import Panel, PanelAxis, PanelLook, panels_pay
 from lmviz.figures.wording import token_label
 from lmviz.results import BiasLocalisation
 from lmviz.results.localisation import EffectGrid, HeadEffect
-from lmviz.ui import bias_asked, bias_jobs, bias_pairs, frame, selection
+from lmviz.ui import bias_asked, bias_jobs, bias_pairs, frame, selection, ways
 from lmviz.ui.bias_asked import Asked
 from lmviz.ui.predicting import figure, files_and_method
 
@@ -172,11 +173,13 @@ def _top(result: BiasLocalisation) -> None:
     if layer >= result.values.shape[0] or head >= result.values.shape[1]:
         layer, head = top[0].layer, top[0].head
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if st.button(f"Open L{layer}H{head} in Attention", key="bias_open_head"):
-            selection.show(replace(selection.current().view, layer=layer, head=head, shown="head"))
-            selection.write_link()
-            st.switch_page(bias_pairs.ATTENTION)
+        label = f"Open L{layer}H{head} in Attention"
+        ways.button(label, ways.ATTENTION, partial(_show, layer, head), key="bias_open_head")
         st.caption("Click a head in the picture to choose another.", width="content")
+
+
+def _show(layer: int, head: int) -> None:
+    selection.show(replace(selection.current().view, layer=layer, head=head, shown="head"))
 
 
 def _numbers(one: HeadEffect) -> dict[str, float]:

@@ -1,16 +1,16 @@
 """The pairs behind a preference: behind a warning, sorted, filtered, paged, each to be opened in another page."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from lmviz.results import PairScores, Result
-from lmviz.ui import frame, selection
+from lmviz.ui import frame, selection, ways
 from lmviz.ui.compare_table import PER_PAGE
 
-COMPARE, ATTENTION = "pages/compare.py", "pages/attention.py"
 _SHOWN = "_bias_pairs_shown"
 _ORDERS = {
     "more": "First text preferred most",
@@ -113,15 +113,9 @@ def _open(first: str, second: str) -> None:
     """Offer the other pages for a pair."""
     st.markdown(f"“{frame.plain(first, longest=300)}”  \n“{frame.plain(second, longest=300)}”")
     with st.container(horizontal=True, gap="small"):
-        changes = {"text": first, "text_b": second, "text_pair": "", "model_b": "", "compared": "surprisal"}
-        if st.button("Compare word by word", key="bias_open_compare", on_click=_look, kwargs=changes):
-            st.switch_page(COMPARE)
-        changes = {"text": first, "text_b": second, "text_pair": "", "model_b": "", "compared": "attention-pattern"}
-        if st.button("Compare attention", key="bias_open_heads", on_click=_look, kwargs=changes):
-            st.switch_page(COMPARE)
-        if st.button("First text in Attention", key="bias_open_attention", on_click=_look, kwargs={"text": first}):
-            st.switch_page(ATTENTION)
-
-
-def _look(**changes: str) -> None:
-    selection.change(**changes)
+        both = partial(selection.change, text=first, text_b=second, text_pair="", model_b="")
+        words, heads = partial(both, compared="surprisal"), partial(both, compared="attention-pattern")
+        ways.button("Compare word by word", ways.COMPARE, words, key="bias_open_compare")
+        ways.button("Compare attention", ways.COMPARE, heads, key="bias_open_heads")
+        alone = partial(selection.change, text=first)
+        ways.button("First text in Attention", ways.ATTENTION, alone, key="bias_open_attention")

@@ -1,17 +1,14 @@
 """The home page: what this is, three ways in, the models at hand."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from lmviz.ui import controls, examples, frame, selection, warm
+from lmviz.ui import controls, examples, frame, selection, warm, ways
 
 CARDS = ("pronoun", "agreement", "repetition")
 EMBEDDED = ("minilm", "smollm2-135m")
-ATTENTION = "pages/attention.py"
-PREDICTIONS = "pages/predictions.py"
-COMPARE = "pages/compare.py"
-BIAS = "pages/bias.py"
 HEADS = (  # model, what it does, a text to try it on
     ("minilm-mlm", "Fill in a word", "The doctor told the [MASK] to rest."),
     ("minilm-sentiment", "Positive or negative", "The film was not good, but the music was."),
@@ -38,8 +35,8 @@ def page() -> None:
     st.header("Or see what models predict", anchor=False)
     with st.container(horizontal=True, gap="small"):
         for model, label, text in HEADS:
-            if st.button(label, key=f"try_{model}", on_click=_try, args=(model, text), help=f"“{text}” on {model}."):
-                st.switch_page(PREDICTIONS)
+            change = partial(_try, model, text)
+            ways.button(label, ways.PREDICTIONS, change, key=f"try_{model}", help=f"“{text}” on {model}.")
     st.space("small")
     st.header("Models at hand", anchor=False)
     warm.load(EMBEDDED)
@@ -51,22 +48,24 @@ def page() -> None:
 def _what_is_here() -> None:
     """Lead to every page."""
     st.header("What is here", anchor=False)
-    st.page_link(ATTENTION, label="**Attention** · Where does each head look?", icon=":material/grid_view:")
+    st.page_link(ways.ATTENTION, label="**Attention** · Where does each head look?", icon=":material/grid_view:")
     st.caption(
         "All heads at a glance, sorted by what they do; one head as arcs and matrix; mean, maximum, rollout and flow; "
         "queries and keys behind a score; figures and tables to take away."
     )
-    st.page_link(PREDICTIONS, label="**Predictions** · What does the model predict?", icon=":material/edit_note:")
+    st.page_link(ways.PREDICTIONS, label="**Predictions** · What does the model predict?", icon=":material/edit_note:")
     st.caption(
         "Words for a mask, the next token, surprisal, text with its alternatives, labels, tags, answers; change a word "
         "with a click and see what it changes."
     )
-    st.page_link(COMPARE, label="**Compare** · Where do two models, or two texts, differ?", icon=":material/compare:")
+    st.page_link(
+        ways.COMPARE, label="**Compare** · Where do two models, or two texts, differ?", icon=":material/compare:"
+    )
     st.caption(
         "A, B and B − A on one scale, even between models with different tokenizers: expected tokens, surprisal, "
         "attention, layers, labels; and thousands of texts from a file, sorted by disagreement."
     )
-    st.page_link(BIAS, label="**Bias** · Does the model prefer a stereotype?", icon=":material/balance:")
+    st.page_link(ways.BIAS, label="**Bias** · Does the model prefer a stereotype?", icon=":material/balance:")
     st.caption(
         "Published benchmarks and your own pairs, in every published way of scoring, with intervals; where in the "
         "model a preference sits, and what changes when it is taken out."
@@ -88,15 +87,14 @@ def _card(item: examples.Example) -> None:
     st.space("stretch")
     with st.container(horizontal=True, gap="small"):
         for model, label in zip(EMBEDDED, ("On BERT", "On GPT-style"), strict=True):
-            if st.button(
+            ways.button(
                 label,
+                ways.ATTENTION,
+                partial(controls.open_example, item.id, model),
                 key=f"open_{item.id}_{model}",
-                on_click=controls.open_example,
-                args=(item.id, model),
                 type="primary" if model == EMBEDDED[0] else "secondary",
                 help=f"Opens the attention page with {model}.",
-            ):
-                st.switch_page(ATTENTION)
+            )
 
 
 def _is_settled() -> bool:

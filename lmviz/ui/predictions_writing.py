@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lmviz.analyses.predictions import generate as writing
 from lmviz.components.tokens import StripLook, StripToken, token_strip
 from lmviz.remote import RemoteModel
 from lmviz.results import ContinuationTree
-from lmviz.ui import frame, memory, selection
+from lmviz.ui import frame, memory, selection, ways
 from lmviz.ui.predicting import Clicked, below, facts, figure, named
 from lmviz.ui.predictions import Answer
 
@@ -145,14 +146,14 @@ def _offer_attention(model: Any, tree: ContinuationTree, path: tuple[int, ...]) 
         return
     special = set(model.tokenizer.all_special_ids)
     text = "".join(tree.tokens[node] for node in path if int(tree.token_ids[node]) not in special).strip()
-    if text and st.button(
-        "See where it looked while writing",
-        key="cross_attention",
-        on_click=selection.change,
-        kwargs={"target_text": text, "part": "cross"},
-        help="Opens the cross attention of this text on the attention page.",
-    ):
-        st.switch_page("pages/attention.py")
+    if text:
+        ways.button(
+            "See where it looked while writing",
+            ways.ATTENTION,
+            partial(selection.change, target_text=text, part="cross"),
+            key="cross_attention",
+            help="Opens the cross attention of this text on the attention page.",
+        )
 
 
 _LOOK = StripLook(

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from lmviz.assets import assets
-from lmviz.ui import controls, frame, selection, warm
+from lmviz.ui import controls, frame, selection, warm, ways
 
 _ROUTED = "_routed"
 _BOUNCED = "_bounced"
@@ -62,6 +62,7 @@ def main(root: Path) -> None:
     page = st.navigation(pages(root))
     with frame.faults_told("The link"):
         selection.read_link()
+    ways.follow()
     with frame.faults_told("The sidebar"):
         controls.sidebar()
     st.session_state[_ROUTED], st.session_state[_BOUNCED] = True, 0  # taken by the page in this very run
