@@ -18,7 +18,9 @@ def kl(p: Shares, q: Shares) -> Numbers:
 
 def jensen_shannon(p: Shares, q: Shares) -> Numbers:
     """Give half KL(P‖M) + half KL(Q‖M) with M in the middle: from 0 to ln 2 (Lin, 1991)."""
-    middle = (p.astype(np.float64) + q.astype(np.float64)) / 2
+    together = p.astype(np.float64) + q.astype(np.float64)
+    least = np.nextafter(0.0, 1.0)  # half of it would be zero, which excludes what P has
+    middle = np.where(together > 0, np.maximum(together / 2, least), 0.0)
     half: np.ndarray = (kl(p, middle) + kl(q, middle)) / 2
     return half
 
