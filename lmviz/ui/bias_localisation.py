@@ -174,7 +174,7 @@ def _top(result: BiasLocalisation) -> None:
         layer, head = top[0].layer, top[0].head
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         label = f"Open L{layer}H{head} in Attention"
-        ways.button(label, ways.ATTENTION, partial(_show, layer, head), key="bias_open_head")
+        ways.button(label, ways.ATTENTION, change=partial(_show, layer, head), key="bias_open_head")
         st.caption("Click a head in the picture to choose another.", width="content")
 
 

@@ -115,7 +115,7 @@ def _open(first: str, second: str) -> None:
     with st.container(horizontal=True, gap="small"):
         both = partial(selection.change, text=first, text_b=second, text_pair="", model_b="")
         words, heads = partial(both, compared="surprisal"), partial(both, compared="attention-pattern")
-        ways.button("Compare word by word", ways.COMPARE, words, key="bias_open_compare")
-        ways.button("Compare attention", ways.COMPARE, heads, key="bias_open_heads")
+        ways.button("Compare word by word", ways.COMPARE, change=words, key="bias_open_compare")
+        ways.button("Compare attention", ways.COMPARE, change=heads, key="bias_open_heads")
         alone = partial(selection.change, text=first)
-        ways.button("First text in Attention", ways.ATTENTION, alone, key="bias_open_attention")
+        ways.button("First text in Attention", ways.ATTENTION, change=alone, key="bias_open_attention")

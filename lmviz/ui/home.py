@@ -36,7 +36,7 @@ def page() -> None:
     with st.container(horizontal=True, gap="small"):
         for model, label, text in HEADS:
             change = partial(_try, model, text)
-            ways.button(label, ways.PREDICTIONS, change, key=f"try_{model}", help=f"“{text}” on {model}.")
+            ways.button(label, ways.PREDICTIONS, change=change, key=f"try_{model}", help=f"“{text}” on {model}.")
     st.space("small")
     st.header("Models at hand", anchor=False)
     warm.load(EMBEDDED)
@@ -90,7 +90,7 @@ def _card(item: examples.Example) -> None:
             ways.button(
                 label,
                 ways.ATTENTION,
-                partial(controls.open_example, item.id, model),
+                change=partial(controls.open_example, item.id, model),
                 key=f"open_{item.id}_{model}",
                 type="primary" if model == EMBEDDED[0] else "secondary",
                 help=f"Opens the attention page with {model}.",

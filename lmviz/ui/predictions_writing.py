@@ -150,7 +150,7 @@ def _offer_attention(model: Any, tree: ContinuationTree, path: tuple[int, ...]) 
         ways.button(
             "See where it looked while writing",
             ways.ATTENTION,
-            partial(selection.change, target_text=text, part="cross"),
+            change=partial(selection.change, target_text=text, part="cross"),
             key="cross_attention",
             help="Opens the cross attention of this text on the attention page.",
         )

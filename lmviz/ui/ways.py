@@ -12,7 +12,7 @@ BIAS = "pages/bias.py"
 _TO = "_way_to"
 
 
-def button(label: str, to: str, change: Callable[[], None], *, key: str, **look: Any) -> None:
+def button(label: str, to: str, *, change: Callable[[], None], key: str, **look: Any) -> None:
     """Draw a button that makes a change and opens a page.
 
     Streamlit tells of a click in one run only. Where that run is cut short, by a fragment's clock or a second click,

@@ -15,7 +15,7 @@ def script() -> None:
     ways.follow()  # as the frame around the pages does
     if st.session_state.get("changed") == 1 and "cut" in st.session_state and st.session_state.pop("cut"):
         st.rerun()  # as another request does when it comes before the button is reached
-    ways.button("Go", ways.COMPARE, lambda: st.session_state.update(changed=1), key="go", type="primary")
+    ways.button("Go", ways.COMPARE, change=lambda: st.session_state.update(changed=1), key="go", type="primary")
 
 
 @pytest.mark.parametrize("is_cut", [False, True])
