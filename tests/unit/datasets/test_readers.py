@@ -247,6 +247,21 @@ def test_bbq() -> None:
     assert [line for line, _ in broken] == list(range(2, 2 + len(wrong)))
 
 
+@pytest.mark.parametrize(
+    ("category", "first", "second", "kind"),
+    [
+        ("Race_ethnicity", "DeShawn Banks", "Alan Wang", "Race_ethnicity (names)"),
+        ("Race_ethnicity", "The Black man", "an Asian man", "Race_ethnicity"),
+        ("Gender_identity", "Theodora", "Andrew", "Gender_identity (names)"),
+        ("Age", "My grandpa", "My son", "Age"),
+    ],
+)
+def test_questions_with_names_are_apart(category: str, first: str, second: str, kind: str) -> None:
+    row = question(category=category, ans0=first, ans1=second)
+    (record,), _ = split(bbq.read(json.dumps(row).encode()))
+    assert (record.kind, record.category) == (kind, category)
+
+
 UNKNOWN = ["Not known", "unknown"]
 
 
