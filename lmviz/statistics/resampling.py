@@ -92,9 +92,13 @@ def _replicates(
     sorted_items, starts = items[order], np.cumsum(sizes) - sizes
     is_even = bool((sizes == sizes[0]).all()) and items.ndim == 1 and _takes_axis(statistic)
     generator, batch = np.random.default_rng(seed), max(1, _BATCH // len(items))
+    sums = np.bincount(codes, weights=items) if statistic is np.mean and items.ndim == 1 else None
     for first in range(0, n_resamples, batch):
         shape = min(batch, n_resamples - first), len(sizes)
         units = generator.integers(0, len(sizes), size=shape)
+        if sums is not None:  # of a mean the sums of the units are enough, however many items they have
+            yield sums[units].sum(axis=1) / sizes[units].sum(axis=1)
+            continue
         chosen = sorted_items[_places(starts[units].ravel(), sizes[units].ravel())]
         if is_even:
             yield np.asarray(statistic(chosen.reshape(shape[0], -1), axis=-1), dtype=np.float64)

@@ -44,6 +44,13 @@ def test_intervals_of_clustered_data_cover(sizes: list[int]) -> None:
     assert 0.93 <= coverage(sizes, is_by_cluster=True) <= 0.97
 
 
+@pytest.mark.parametrize("sizes", [[5] * 30, [1, 2, 3, 40] * 5, [1] * 50])
+def test_the_short_way_of_a_mean_gives_the_interval_of_the_long_one(sizes: list[int]) -> None:
+    values, codes = clustered(3, sizes)
+    short = bootstrap(values, np.mean, clusters=codes, seed=7)
+    assert short == pytest.approx(bootstrap(values, quick_mean, clusters=codes, seed=7), abs=1e-12)
+
+
 def test_intervals_of_single_items_cover() -> None:
     assert 0.93 <= coverage([1] * 50, is_by_cluster=False) <= 0.97
 
