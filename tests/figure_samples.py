@@ -239,7 +239,8 @@ def concept_removal(tokens: Sequence[str]) -> ConceptRemoval:
     shares[2:3] = np.nan
     names = (
         "effect", "effect_low", "effect_high", "difference", "difference_low", "difference_high", "p_difference",
-        "p_preference", "surprisal", "linear_probe", "mlp_probe", "removed",
+        "p_preference", "surprisal", "linear_probe", "linear_low", "linear_high", "mlp_probe", "mlp_low", "mlp_high",
+        "removed",
     )  # fmt: skip
     return ConceptRemoval(
         conditions=tuple(tokens), scores=(pair_scores(()),) * size, preference=shares, low=shares - 0.1,

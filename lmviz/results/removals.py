@@ -11,7 +11,8 @@ from lmviz.results.pairs import PairScores
 
 _COLUMNS = (
     "preference", "low", "high", "effect", "effect_low", "effect_high", "difference", "difference_low",
-    "difference_high", "p_difference", "p_preference", "surprisal", "linear_probe", "mlp_probe", "removed",
+    "difference_high", "p_difference", "p_preference", "surprisal", "linear_probe", "linear_low",
+    "linear_high", "mlp_probe", "mlp_low", "mlp_high", "removed",
 )  # fmt: skip
 PerCondition = Float32[np.ndarray, " condition"]
 
@@ -24,8 +25,8 @@ class ConceptRemoval(Result):
     is the mean difference within a pair in nats. `difference` is what the scores' own difference, in `unit`, has gained
     on "before", pair by pair; `p_difference` is of a paired permutation and `p_preference` McNemar's. `surprisal` is
     per token of neutral texts, in nats: more is worse. Probes are fitted on `n_train` vectors and asked about `n_test`
-    of other words; `majority` is what guessing gets. `removed` is the share of these vectors' variance that is moved.
-    NaN where a number is not there (yet); `note` says why.
+    of other words, with intervals over words; `majority` is what guessing gets. `removed` is the share of these
+    vectors' variance that is moved. NaN where a number is not there (yet); `note` says why.
     """
 
     conditions: tuple[str, ...]
@@ -43,7 +44,11 @@ class ConceptRemoval(Result):
     p_preference: PerCondition
     surprisal: PerCondition
     linear_probe: PerCondition
+    linear_low: PerCondition
+    linear_high: PerCondition
     mlp_probe: PerCondition
+    mlp_low: PerCondition
+    mlp_high: PerCondition
     removed: PerCondition
     majority: float
     n_train: int

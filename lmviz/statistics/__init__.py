@@ -6,7 +6,7 @@ from lmviz.statistics.mean_effects import MeanEffects, mean_effects
 from lmviz.statistics.multiplicity import benjamini_hochberg, holm
 from lmviz.statistics.permutation import max_t, paired_permutation
 from lmviz.statistics.power import minimum_detectable_difference
-from lmviz.statistics.proportions import mcnemar, sign_test, wilson
+from lmviz.statistics.proportions import mcnemar, sign_test, wilson, wilson_of_share
 from lmviz.statistics.resampling import bootstrap
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "tost",
     "tost_share",
     "wilson",
+    "wilson_of_share",
 ]

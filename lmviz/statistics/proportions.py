@@ -2,6 +2,7 @@
 
 import math
 
+from lmviz.errors import InvalidParameter
 from lmviz.statistics.inputs import check_between, check_counts
 
 
@@ -23,6 +24,30 @@ def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
         InvalidParameter: The counts are impossible, or the level does not lie between 0 and 1.
     """
     check_counts(successes, n)
+    return _wilson(successes, n, level=level)
+
+
+def wilson_of_share(share: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Give Wilson's interval of a share that is no count, such as the mean of n shares of one observation each.
+
+    Args:
+        share: From 0 to 1.
+        n: How many observations it is of.
+        level: The share of such intervals that cover the truth, or more where observations are no coins but vary less.
+
+    Returns:
+        The lower and the upper end, as shares.
+
+    Raises:
+        InvalidParameter: The share or the level is impossible, or n is negative or not whole.
+    """
+    check_counts(0, n)
+    if not 0 <= share <= 1:
+        raise InvalidParameter(f"A share of {share} is not between 0 and 1.")
+    return _wilson(share * n, n, level=level)
+
+
+def _wilson(successes: float, n: int, *, level: float) -> tuple[float, float]:
     check_between("The level", level)
     from scipy.special import ndtri  # slow to import
 

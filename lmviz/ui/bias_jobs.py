@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import streamlit as st
@@ -15,7 +14,7 @@ from lmviz.ui import compare_table, memory
 KEY = "bias"
 LONGEST_WAIT = 2.0  # seconds; what takes longer is said beforehand
 Named = tuple[str, Any]
-Runs = Mapping[str, Any]  # by name, each with a `model`, `batches()` and `result(items)`
+Runs = Mapping[str, Any]  # by name, each with a `model`, `batches(done)` and `result(items)`
 _DONE = "_bias_done"
 _MOST_KEPT = 16  # of what this visitor has run, so that going back shows it again
 
@@ -25,27 +24,16 @@ def start(runs: Runs, n_items: int, *, of: str) -> None:
     _forget_oldest()
     before, device = find(of), next(iter(runs.values())).model.device
     done = () if before is None else before.items
-    n_before = len(done) if all(_can_go_on(run) for run in runs.values()) else 0
     batches, n_all = _batches(runs, done), n_items * len(runs)
-    job: Job[Named] = Job(batches, n_all, gate=gate(device), name="bias", n_before=n_before)
+    job: Job[Named] = Job(batches, n_all, gate=gate(device), name="bias", n_before=len(done))
     memory.jobs().start(KEY, job, of=of)
     st.session_state.setdefault(_DONE, OrderedDict())[of] = job
 
 
 def _batches(runs: Runs, done: tuple[Named, ...]) -> Iterator[tuple[Named, ...]]:
     for name, run in runs.items():
-        for batch in _rest(run, tuple(item for owner, item in done if owner == name)):
+        for batch in run.batches(tuple(item for owner, item in done if owner == name)):
             yield tuple((name, item) for item in batch)
-
-
-def _rest(run: Any, done: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """Give all items, those of before first; a run that cannot go on begins anew."""
-    found: Iterator[tuple[Any, ...]] = run.batches(done) if done and _can_go_on(run) else run.batches()
-    return found
-
-
-def _can_go_on(run: Any) -> bool:
-    return "done" in signature(run.batches).parameters
 
 
 def _forget_oldest() -> None:

@@ -21,6 +21,7 @@ TITLES: Mapping[str, str] = {
     "head-ablation": "Take heads out",
     "steering": "Steer",
 }
+CONTROL_TITLES: Mapping[str, str] = {"isotropic": "Any direction", "spread": "As the vectors spread"}
 _OVERHEAD = 10.0  # seconds for texts and probes, about
 _COLUMNS: Mapping[str, tuple[str, str]] = {  # of the table: what it is called, and its format
     "preference": ("preference, %", "%.1f"),
@@ -70,15 +71,7 @@ def _run(asked: Asked) -> RemovalRun:
         layer = st.number_input(
             "After layer", 0, model.n_layers - 1, model.n_layers // 2, key=f"bias_layer_{model.n_layers}", width=120
         )
-        more: dict[str, Any] = {}
-        if method == "head-ablation":
-            typed = st.text_input("Heads", "L0H0", key="bias_removed_heads", width=240, help="As in L3H1, L5H0.")
-            more["heads"] = tuple(word for word in typed.replace(",", " ").split() if word)
-        if method == "steering":
-            more["strength"] = st.number_input(
-                "Strength", -20.0, 20.0, 1.0, step=0.5, key="bias_strength", width=140,
-                help="In mean differences of the pairs, towards their first members.",
-            )  # fmt: skip
+        more = _of_method(method)
         file = st.file_uploader(
             "Word pairs of your own (optional)",
             type=["csv", "tsv", "jsonl"],
@@ -93,8 +86,27 @@ def _run(asked: Asked) -> RemovalRun:
         "method": method,
         "layer": int(layer),
     }
-    rows = {name: asked.params[name] for name in ("source", "limit")}
+    rows = {name: asked.params[name] for name in ("source", "categories", "kind", "limit") if name in asked.params}
     return removal_run(model, Params(**given, **rows, **more))
+
+
+def _of_method(method: str) -> dict[str, Any]:
+    """Ask what only some methods take."""
+    if method == "head-ablation":
+        typed = st.text_input("Heads", "L0H0", key="bias_removed_heads", width=240, help="As in L3H1, L5H0.")
+        return {"heads": tuple(word for word in typed.replace(",", " ").split() if word)}
+    more: dict[str, Any] = {}
+    if method == "steering":
+        more["strength"] = st.number_input(
+            "Strength", -20.0, 20.0, 1.0, step=0.5, key="bias_strength", width=140,
+            help="In mean differences of the pairs, towards their first members.",
+        )  # fmt: skip
+    more["control"] = st.selectbox(
+        "Control", list(CONTROL_TITLES), key="bias_control", format_func=CONTROL_TITLES.__getitem__, width=220,
+        help="Any direction is as likely, which takes away little of what varies; or directions are drawn as the "
+        "vectors spread, which takes away about as much as the concept does.",
+    )  # fmt: skip
+    return more
 
 
 def _drawn(asked: Asked, results: Mapping[str, ConceptRemoval], *, is_done: bool) -> None:
@@ -129,11 +141,17 @@ def _headline(result: ConceptRemoval) -> None:
         f"p = {figure(float(result.p_difference[1]))} for the scores, p = {figure(float(result.p_preference[1]))} for "
         f"the preference.{random}"
     )
-    linear, mlp = result.linear_probe, result.mlp_probe
+    linear, mlp = (
+        [f"{percent(float(share[row]))} % ({percent(float(low[row]))}–{percent(float(high[row]))})" for row in (0, 1)]
+        for share, low, high in (
+            (result.linear_probe, result.linear_low, result.linear_high),
+            (result.mlp_probe, result.mlp_low, result.mlp_high),
+        )
+    )
     st.markdown(
-        f"A linear probe finds the concept in {percent(float(linear[0]))} % of unseen words before and "
-        f"{percent(float(linear[1]))} % after, an MLP in {percent(float(mlp[0]))} and {percent(float(mlp[1]))} % "
-        f"(guessing: {percent(result.majority)} %, n = {result.n_test}). Surprisal of neutral text: "
+        f"A linear probe finds the concept in {linear[0]} of unseen words before and {linear[1]} after, an MLP in "
+        f"{mlp[0]} and {mlp[1]} (guessing: {percent(result.majority)} %, n = {result.n_test}). "
+        f"Surprisal of neutral text: "
         f"{figure(float(result.surprisal[0]))} nats a token before, {figure(float(result.surprisal[1]))} after."
     )
 

@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 import lmviz
 from lmviz.analyses.bias.benchmarks import bias_run
+from lmviz.analyses.bias.erasure.probes import told_interval
 from lmviz.analyses.bias.removal import METHODS, Params, RemovalRun, removal_run
 from lmviz.analyses.bias.removal_concept import ConceptPair, concept, vectors
+from lmviz.datasets.stereoset import KINDS
 from lmviz.engine.jobs import Job
 from lmviz.engine.local import Gate
 from lmviz.errors import Cancelled, InvalidParameter, NotForThisModel, UnknownAnalysis
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import ConceptRemoval
+from lmviz.statistics import wilson
 from tests.tiny import tiny
 
 LIKED = ("cat", "nurse", "keys", "banana", "mat", "time", "fruit", "model")
@@ -224,6 +228,53 @@ def test_a_job_can_be_watched_and_stopped_and_its_part_summed_up(tmp_path: Path)
     np.testing.assert_array_equal(run.result(job.items).effect, whole.effect)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
+def test_a_run_that_was_stopped_goes_on(share: float, tmp_path: Path) -> None:
+    run = removal_run(planted("gpt2"), Params(**asked("gpt2", tmp_path, n_draws=2)))
+    items = [item for batch in run.batches() for item in batch]
+    done = tuple(items[: int(share * len(items))])
+    first, *rest = run.batches(done)
+    assert first == done
+    again = [item for batch in rest for item in batch]
+    assert len(again) == len(items) - len(done)
+    whole, resumed = run.result(items), run.result([*done, *again])
+    pd.testing.assert_frame_equal(resumed.to_frame(), whole.to_frame(), rtol=1e-4)
+
+
+def test_controls_drawn_as_the_vectors_spread_take_away_more(tmp_path: Path) -> None:
+    model = planted("gpt2")
+    isotropic, spread = (
+        ask(model, **asked("gpt2", tmp_path, control=control, n_draws=8)) for control in ("isotropic", "spread")
+    )
+    assert spread.removed[1] == isotropic.removed[1] and spread.effect[1] == isotropic.effect[1]
+    assert spread.removed[2:].mean() > 2 * isotropic.removed[2:].mean()
+    steps = ask(model, **asked("gpt2", tmp_path, method="steering", control="spread", n_draws=2))
+    np.testing.assert_allclose(steps.removed[2:], steps.removed[1], rtol=1e-3)  # steps are of one length
+
+
+def test_probes_have_intervals_over_words(tmp_path: Path) -> None:
+    result = ask(planted("bert"), **asked("bert", tmp_path, n_draws=2))
+    for name in ("linear", "mlp"):
+        low, share, high = (getattr(result, f"{name}_{end}") for end in ("low", "probe", "high"))
+        assert (low <= share).all() and (share <= high).all() and (high - low > 0.05).all()
+    few = np.array([[1, 1, 0, 1], [1, 0, 0, 1]], dtype=np.float64).repeat(50, axis=0).ravel()
+    low, high = told_interval(few, np.tile([0, 1, 2, 3], 100))
+    assert (low, high) == pytest.approx(wilson(5, 8), abs=0.2) and high - low > 0.6  # of four words, not 400 vectors
+    assert told_interval(np.ones(100), np.tile([0, 1, 2, 3], 25)) == wilson(4, 4)
+    assert told_interval(np.zeros(8), np.arange(8)) == wilson(0, 8)
+
+
+def test_rows_are_chosen_as_the_benchmark_has_them() -> None:
+    model = planted("bert", is_bare=False)
+    few = ask(model, categories=("gender",), limit=6, n_draws=1)
+    assert set(few.scores[1].by_category) <= {"gender"} and few.scores[0].n > 0
+    model = planted("gpt2", is_bare=False)
+    kinds = [ask(model, benchmark="stereoset", kind=kind, limit=4, n_draws=1).scores[0] for kind in KINDS]
+    assert kinds[0].texts != kinds[1].texts
+    with pytest.raises(InvalidParameter):
+        ask(model, kind=KINDS[0])
+
+
 def test_the_result_is_plain_and_signed(tmp_path: Path) -> None:
     result = ask(planted("llama"), **asked("llama", tmp_path, n_draws=1))
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
@@ -279,6 +330,7 @@ def test_wrong_input_gets_a_remedy(tmp_path: Path) -> None:
         ({"method": "head-ablation", "heads": ("L0H9",)}, "Name heads from L0H0 to L1H3"),
         ({"method": "head-ablation", "heads": ("first",)}, "'first' is no head"),
         ({"n_draws": 0}, "Ask for 1 to 20"),
+        ({"control": "none"}, "Choose isotropic or spread"),
         ({"strength": float("nan")}, "Give a number"),
         ({"pairs": (("a", "b"),)}, "of at least 6 words"),
         ({"pairs": (("a", "a"),)}, "Give two texts that differ"),

@@ -1,6 +1,6 @@
 """What if a concept is taken out? A benchmark, text and probes before and after, and with as much taken at random."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmviz.analyses.base import Analysis, Progress, ignore, provenance
-from lmviz.analyses.bias import removal_concept, removal_methods
+from lmviz.analyses.bias import removal_concept, removal_methods, removal_texts
 from lmviz.analyses.bias.benchmarks import bias_run
-from lmviz.analyses.bias.erasure.probes import linear_accuracy, majority_share, mlp_accuracy
-from lmviz.analyses.bias.locating import files_of, fingerprint
+from lmviz.analyses.bias.erasure.probes import SEEDS, linear_told, majority_share, mlp_told, told_interval
+from lmviz.analyses.bias.locating import fingerprint
 from lmviz.analyses.bias.removal_concept import Concept, ConceptVectors
 from lmviz.analyses.bias.removal_items import (
     Answered,
@@ -20,14 +20,14 @@ from lmviz.analyses.bias.removal_items import (
     Probed,
     Read,
     RemovalItem,
+    Sorted,
     columns,
     quality_sentence,
     sort,
 )
-from lmviz.analyses.bias.removal_methods import METHODS, Removal, Settings
+from lmviz.analyses.bias.removal_methods import CONTROLS, METHODS, Removal, Settings
 from lmviz.analyses.bias.running import BenchmarkRun, summed_up
 from lmviz.analyses.bias.summaries import counts_agree, within_bounds
-from lmviz.analyses.predictions.scoring import score_texts
 from lmviz.errors import InvalidParameter
 from lmviz.results import Check, ConceptRemoval, PairScores
 
@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     from lmviz.capture.intervene import Intervention
     from lmviz.models.loaded import LoadedModel
 
-__all__ = ["ANALYSIS", "METHODS", "Params", "RemovalRun", "removal_run"]
+__all__ = ["ANALYSIS", "CONTROLS", "METHODS", "Params", "RemovalRun", "removal_run"]
 
 _SLUG, _TITLE = "bias-removal", "Concept removal"
-_NEUTRAL = "neutral.txt"
 _MOST_DRAWS = 20
 _N_OTHERS = 2  # answers of a condition besides the benchmark's rows: probes and texts
 
@@ -47,17 +46,22 @@ _N_OTHERS = 2  # answers of a condition besides the benchmark's rows: probes and
 class Params:
     """What is taken out, how, and what is asked before and after.
 
-    `benchmark` names one whose rows compare two texts; `source`, `variant` and `limit` are its own. `pairs` say what
+    `benchmark` names one whose rows compare two texts; `source`, `variant`, `categories`, `kind` and `limit` are its
+    own, a `kind` where it has several. `pairs` say what
     the concept is: None for women and men, a file of minimal pairs whose `cluster` is the word that differs, or pairs
     of texts. `method` is one of `METHODS`, used on the stream after `layer`, the middle one if none is given. "leace",
     "inlp" and "direction" erase; "head-ablation" gives `heads` such as L3H1 their mean, and `layer` is then where
     probes look; "steering" adds `strength` times the mean difference of the pairs, towards their first members.
-    `n_draws` is the number of random controls, and `neutral` a file whose lines are the texts to see the cost on.
+    `n_draws` is the number of random controls: of directions all as likely ("isotropic"), or drawn with the covariance
+    of the vectors ("spread"), which take away about as much variance as a concept does. `neutral` is a file whose lines
+    are the texts to see the cost on.
     """
 
     benchmark: str = "crows-pairs"
     source: str | None = None
     variant: str | None = None
+    categories: tuple[str, ...] = ()
+    kind: str | None = None
     limit: int | None = None
     seed: int = 0
     pairs: str | tuple[tuple[str, ...], ...] | None = None
@@ -66,6 +70,7 @@ class Params:
     heads: tuple[str, ...] = ()
     strength: float = 1.0
     n_draws: int = 3
+    control: str = "isotropic"
     neutral: str | None = None
 
 
@@ -90,8 +95,11 @@ class RemovalRun:
         """How many small answers there will be: what `batches` gives in all."""
         return 1 + len(self.conditions) * (_N_OTHERS + self.benchmark.n_items)
 
-    def batches(self) -> Iterator[tuple[RemovalItem, ...]]:
+    def batches(self, done: Iterable[RemovalItem] = ()) -> Iterator[tuple[RemovalItem, ...]]:
         """Fit, and then ask under one condition after the other; work can be stopped between two batches.
+
+        Args:
+            done: Answers of before; they come first, and what they answer is not asked again.
 
         Yields:
             Answers, maybe none at a time; the benchmark's rows of a condition come after its probes and texts.
@@ -107,10 +115,11 @@ class RemovalRun:
         )
         words = [pair.word for pair in self.concept.train]
         found = removal_methods.removal(self.model, self.settings, train=train, words=words)
-        yield (self._fitted(found, train, test),)
+        kept = tuple(done)
+        yield kept or (self._fitted(found, train, test),)
         conditions: list[tuple[Intervention, ...]] = [(), found.after, *found.controls]
         for number, interventions in enumerate(conditions):
-            yield from under(self.model, interventions, batches=self._asked(number, test))
+            yield from under(self.model, interventions, batches=self._asked(number, test, known=sort(kept)))
 
     def result(self, items: Iterable[RemovalItem]) -> ConceptRemoval:
         """Sum up what there is so far: the conditions up to the first without a row; say where it comes from."""
@@ -136,12 +145,16 @@ class RemovalRun:
         majority = majority_share(test.classes)
         return Fitted(len(train.classes), len(test.classes), majority, found.rank, dict(found.numbers))
 
-    def _asked(self, number: int, before: ConceptVectors) -> Iterator[tuple[RemovalItem, ...]]:
-        """Ask everything under the condition that stands."""
-        yield (self._probed(number, before),)
-        yield (Read(number, _surprisals(self.model, self.texts)),)
-        for batch in self.benchmark.batches():
-            yield tuple(Answered(number, score) for score in batch)
+    def _asked(self, number: int, before: ConceptVectors, *, known: Sorted) -> Iterator[tuple[RemovalItem, ...]]:
+        """Ask everything under the condition that stands, except what is known."""
+        if number not in known.probed:
+            yield (self._probed(number, before),)
+        if number not in known.read:
+            yield (Read(number, removal_texts.surprisals(self.model, self.texts)),)
+        kept = tuple(known.answered.get(number, ()))
+        for batch in self.benchmark.batches(kept):
+            if batch is not kept:
+                yield tuple(Answered(number, score) for score in batch)
 
     def _probed(self, number: int, before: ConceptVectors) -> Probed:
         """Fit probes on the vectors as they are under this condition, and ask them about words they have not seen."""
@@ -150,11 +163,13 @@ class RemovalRun:
             removal_concept.vectors(self.model, pairs, layer=layer) for pairs in (self.concept.train, self.concept.test)
         )
         sides = (train.both, train.classes), (test.both, test.classes)
+        words = [pair.word for pair in self.concept.test] * 2
+        linear, mlp = linear_told(*sides), mlp_told(*sides, seeds=[self.settings.seed + seed for seed in SEEDS])
         spread = float(((before.both - before.both.mean(axis=0)) ** 2).sum())
         return Probed(
             condition=number,
-            linear=linear_accuracy(*sides),
-            mlp=mlp_accuracy(*sides, seed=self.settings.seed),
+            linear=(float(linear.mean()), *told_interval(linear, words)),
+            mlp=(float(mlp.mean()), *told_interval(mlp, words)),
             removed=float(((test.both - before.both) ** 2).sum()) / spread if spread else float("nan"),
         )
 
@@ -163,12 +178,13 @@ class RemovalRun:
         left_out = f" {broken} rows of the pairs could not be read and were left out." if broken else ""
         return (
             f"Probes are fitted on the words that differ, after layer {self.settings.layer}, and asked about words "
-            f'they have not seen. "before" has no difference to itself.{left_out}'
+            f"they have not seen; the MLP's share is the mean of {len(SEEDS)} trainings, and intervals are over words. "
+            f'"before" has no difference to itself.{left_out}'
         )
 
     def _provenance(self, fitted: Fitted, before: PairScores) -> dict[str, object]:
         signed, own = self.benchmark.signature, provenance(self.model, asdict(self.params))
-        read = (*removal_concept.files(self.params.pairs), *files_of(self.params.neutral, _NEUTRAL))
+        read = (*removal_concept.files(self.params.pairs), *removal_texts.files(self.params.neutral))
         return {
             **own,
             "analysis": _SLUG,
@@ -178,22 +194,6 @@ class RemovalRun:
             "fitted": dict(fitted.numbers),
             "skipped_rows": before.provenance.get("skipped_rows", []),
         }
-
-
-def _surprisals(model: "LoadedModel", texts: Sequence[str]) -> tuple[float, ...]:
-    """Give the mean surprisal of each text, in nats per token; of an encoder from pseudo-log-likelihoods."""
-    scored = [text.log_probabilities[np.isfinite(text.log_probabilities)] for text in score_texts(model, texts)]
-    return tuple(-float(own.mean(dtype=np.float64)) for own in scored if own.size)
-
-
-def _neutral(given: str | None) -> tuple[str, ...]:
-    """Read the lines of a file that hold anything."""
-    texts: list[str] = []
-    for path in files_of(given, _NEUTRAL):
-        texts += (line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip())
-    if not texts:
-        raise InvalidParameter("The file of neutral texts is empty. Write one text on each line.")
-    return tuple(texts)
 
 
 def removal_run(model: "LoadedModel", params: Params) -> RemovalRun:
@@ -208,16 +208,17 @@ def removal_run(model: "LoadedModel", params: Params) -> RemovalRun:
         UnknownAnalysis: No benchmark of that name.
         InvalidParameter: A method, layer, head, number or source that does not exist.
     """
-    benchmark = bias_run(
-        params.benchmark, model,
-        source=params.source, variant=params.variant, limit=params.limit, seed=params.seed,
-    )  # fmt: skip
+    of_rows = ("source", "variant", "categories", "kind", "limit", "seed")
+    given = {name: getattr(params, name) for name in of_rows if getattr(params, name) is not None}
+    benchmark = bias_run(params.benchmark, model, **given)
     if not isinstance(benchmark.result(()), PairScores):
         raise InvalidParameter(f"{params.benchmark} does not compare two texts. Choose crows-pairs or minimal-pairs.")
     if params.method not in METHODS:
         raise InvalidParameter(f"There is no method '{params.method[:40]}'. Choose from {', '.join(METHODS)}.")
     if not 1 <= params.n_draws <= _MOST_DRAWS:
         raise InvalidParameter(f"{params.n_draws} random controls cannot be drawn. Ask for 1 to {_MOST_DRAWS}.")
+    if params.control not in CONTROLS:
+        raise InvalidParameter(f"There is no control '{params.control[:40]}'. Choose {' or '.join(CONTROLS)}.")
     if not np.isfinite(params.strength):
         raise InvalidParameter(f"A strength of {params.strength} steers nowhere. Give a number such as 1.")
     is_of_heads = params.method == "head-ablation"
@@ -229,9 +230,10 @@ def removal_run(model: "LoadedModel", params: Params) -> RemovalRun:
         strength=params.strength,
         seed=params.seed,
         n_draws=params.n_draws,
+        control=params.control,
     )
     concept = removal_concept.concept(params.pairs, seed=params.seed)
-    return RemovalRun(model, params, settings, benchmark, concept, _neutral(params.neutral))
+    return RemovalRun(model, params, settings, benchmark, concept, removal_texts.neutral_texts(params.neutral))
 
 
 def _layer(model: "LoadedModel", given: int | None, heads: removal_methods.Heads) -> int:
@@ -285,7 +287,8 @@ ANALYSIS = Analysis(
     reference="https://arxiv.org/abs/2306.03819",
     caution=(
         "What a linear probe cannot read any more may still be there for the model. A preference that is gone on this "
-        "benchmark is not gone elsewhere, and a random control of equal rank moves less of the stream."
+        "benchmark is not gone elsewhere, and an isotropic control of equal rank moves less of the stream: compare "
+        "what is removed, or choose the control that is drawn as the vectors spread."
     ),
     checks=(_bounds, _counts),
 )

@@ -27,11 +27,14 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Probed:
-    """Under one condition: what probes tell of words they have not seen, and how much of the vectors has moved."""
+    """Under one condition: what probes tell of words they have not seen, and how much of the vectors has moved.
+
+    A probe has the share that it tells, and the ends of the interval over words.
+    """
 
     condition: int
-    linear: float
-    mlp: float
+    linear: tuple[float, float, float]
+    mlp: tuple[float, float, float]
     removed: float
 
 
@@ -103,12 +106,14 @@ def _row(found: Sorted, scores: Sequence[PairScores], place: int, seed: int) -> 
         "effect_high": own.numbers.get("effect_high", _NAN),
         **(_compared(own, scores[0], seed) if place else dict.fromkeys(_COMPARED, _NAN)),
         "surprisal": math.fsum(read.surprisals) / len(read.surprisals) if read and read.surprisals else _NAN,
-        "linear_probe": probed.linear if probed else _NAN,
-        "mlp_probe": probed.mlp if probed else _NAN,
+        **dict(zip(_LINEAR, probed.linear if probed else (_NAN,) * 3, strict=True)),
+        **dict(zip(_MLP, probed.mlp if probed else (_NAN,) * 3, strict=True)),
         "removed": probed.removed if probed else _NAN,
     }
 
 
+_LINEAR = ("linear_probe", "linear_low", "linear_high")
+_MLP = ("mlp_probe", "mlp_low", "mlp_high")
 _COMPARED = ("difference", "difference_low", "difference_high", "p_difference", "p_preference")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmviz.analyses.bias.erasure.directions import direction
-from lmviz.analyses.bias.erasure.eraser import Eraser, orthogonal_eraser, random_eraser
+from lmviz.analyses.bias.erasure.eraser import Eraser, orthogonal_eraser, random_eraser, random_rows
 from lmviz.analyses.bias.erasure.inlp import inlp
 from lmviz.analyses.bias.erasure.leace import leace
 from lmviz.analyses.bias.removal_concept import ConceptVectors
@@ -32,6 +32,7 @@ class Settings:
     strength: float
     seed: int
     n_draws: int
+    control: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def removal(model: "LoadedModel", settings: Settings, *, train: ConceptVectors, 
         raise InvalidParameter(
             f"The pairs are not told apart after layer {settings.layer}. Choose another layer or give more pairs."
         )
-    controls = [random_eraser(eraser, seed=seed) for seed in _seeds(settings)]
+    controls = [random_eraser(eraser, seed=seed, spread=_spread(settings, train)) for seed in _seeds(settings)]
     return Removal(
         after=(_projection(eraser, settings.layer),),
         controls=tuple((_projection(control, settings.layer),) for control in controls),
@@ -93,6 +94,7 @@ def _direction(train: ConceptVectors, _words: Sequence[str], seed: int) -> tuple
 
 
 _ERASERS: Mapping[str, Fit] = MappingProxyType({"leace": _leace, "inlp": _inlp, "direction": _direction})
+CONTROLS = ("isotropic", "spread")
 METHODS: tuple[str, ...] = (*_ERASERS, "head-ablation", "steering")
 
 
@@ -108,7 +110,8 @@ def _steering(settings: Settings, train: ConceptVectors) -> Removal:
 
     step = (train.first - train.second).mean(axis=0)
     length = float(np.linalg.norm(step))
-    drawn = [np.random.default_rng(seed).normal(size=step.shape) for seed in _seeds(settings)]
+    spread = _spread(settings, train)
+    drawn = [random_rows(1, step.size, seed=seed, spread=spread)[0] for seed in _seeds(settings)]
     steps = [step, *(other * length / np.linalg.norm(other) for other in drawn)]
     after, *controls = ((AddDirection(settings.layer, own, settings.strength),) for own in steps)
     return Removal(after, tuple(controls), 1, {"length": abs(settings.strength) * length})
@@ -134,6 +137,11 @@ def _ablation(model: "LoadedModel", settings: Settings) -> Removal:
         places = np.random.default_rng(seed).choice(len(others), size=n_heads, replace=False)
         controls.append(ablated(tuple(others[place] for place in places)))
     return Removal(ablated(settings.heads), tuple(controls), n_heads, {})
+
+
+def _spread(settings: Settings, train: ConceptVectors) -> np.ndarray | None:
+    """Give the vectors that random directions are drawn like, if they are."""
+    return train.both if settings.control == "spread" else None
 
 
 def _seeds(settings: Settings) -> list[int]:

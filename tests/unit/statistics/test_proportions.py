@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from lmviz.errors import InvalidParameter
-from lmviz.statistics import mcnemar, minimum_detectable_difference, sign_test, tost_share, wilson
+from lmviz.statistics import mcnemar, minimum_detectable_difference, sign_test, tost_share, wilson, wilson_of_share
 
 COUNTS = [(k, n) for n in (1, 2, 7, 60, 1508) for k in sorted({0, 1, n // 3, n // 2, n - 1, n})]
 
@@ -26,6 +26,15 @@ def test_wilson_ends_where_the_score_test_rejects(k: int, n: int) -> None:
     for end in wilson(k, n):
         if 0 < end < 1:
             assert abs(k / n - end) / math.sqrt(end * (1 - end) / n) == pytest.approx(z)
+
+
+def test_wilson_of_a_share_is_wilsons_of_its_count_and_covers_means_of_shares() -> None:
+    assert all(wilson_of_share(k / 15, 15) == pytest.approx(wilson(k, 15)) for k in range(16))
+    with pytest.raises(InvalidParameter, match="not between 0 and 1"):
+        wilson_of_share(1.01, 3)
+    drawn = np.random.default_rng(0).beta(4, 2, size=(1000, 15)).mean(axis=1)  # shares of 15 words, of mean 2 / 3
+    ends = np.array([wilson_of_share(share, 15) for share in drawn])
+    assert ((ends[:, 0] <= 2 / 3) & (ends[:, 1] >= 2 / 3)).mean() >= 0.95
 
 
 def test_wilson_of_the_published_example() -> None:

@@ -68,15 +68,30 @@ def orthogonal_eraser(rows: ArrayLike, center: ArrayLike, *, method: str) -> Era
     return Eraser(np.asarray(center, dtype=np.float64), kept, kept, method)
 
 
-def random_eraser(like: Eraser, *, seed: int) -> Eraser:
+def random_eraser(like: Eraser, *, seed: int, spread: ArrayLike | None = None) -> Eraser:
     """Erase a subspace drawn at random, of the rank and around the center of another eraser.
 
     What an erasure does beyond this control is due to the concept, as far as the rank goes; compare `removed` too.
+
+    Args:
+        like: The other eraser.
+        seed: Of the draw.
+        spread: Vectors, one per row. Directions are then drawn as these spread, with their covariance, so that about
+            as much of the variance goes as with any direction that matters; None: all directions are as likely.
     """
-    rows = np.random.default_rng(seed).normal(size=(like.rank, like.width))
     if not like.rank:
         return replace(like, method="random")
-    return orthogonal_eraser(rows, like.center, method="random")
+    return orthogonal_eraser(random_rows(like.rank, like.width, seed=seed, spread=spread), like.center, method="random")
+
+
+def random_rows(rank: int, width: int, *, seed: int, spread: ArrayLike | None = None) -> Rows:
+    """Draw directions, from a normal distribution with the covariance of some vectors if they are given."""
+    generator = np.random.default_rng(seed)
+    if spread is None:
+        return generator.normal(size=(rank, width))
+    vectors = np.asarray(spread, dtype=np.float64)
+    rows: np.ndarray = generator.normal(size=(rank, len(vectors))) @ (vectors - vectors.mean(axis=0))
+    return rows
 
 
 def checked_classes(x: ArrayLike, z: ArrayLike) -> tuple[Float[np.ndarray, "row width"], np.ndarray, np.ndarray]:

@@ -1,15 +1,20 @@
 """How well a class can be read off vectors: by a linear probe, and by one with a hidden layer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from lmviz.analyses.bias.erasure.eraser import checked_classes
 from lmviz.errors import InvalidParameter
+from lmviz.statistics import wilson_of_share
 from lmviz.statistics.inputs import cluster_codes
 
+SEEDS = (0, 1, 2, 3, 4)
+Told = Float[np.ndarray, " row"]
 _N_FOLDS = 5
 _N_HIDDEN, _TOLERANCE, _MOST_ROUNDS = 32, 1e-3, 10_000
 _SMALLEST = 1e-3  # of the largest spread: below, it may be what rounding has left of an erased direction
@@ -32,7 +37,17 @@ def fitted_rows(x: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def linear_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike]) -> float:
-    """Give the share of test vectors whose class a logistic regression tells.
+    """Give the share of test vectors whose class a logistic regression tells, see `linear_told`."""
+    return float(linear_told(train, test).mean())
+
+
+def mlp_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike], *, seed: int = 0) -> float:
+    """Give the share of test vectors whose class a small network tells, see `mlp_told`."""
+    return float(mlp_told(train, test, seeds=(seed,)).mean())
+
+
+def linear_told(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike]) -> Told:
+    """Say of each test vector whether a logistic regression tells its class: 1 or 0.
 
     Vectors are standardised by the mean and spread of those for training.
 
@@ -44,19 +59,21 @@ def linear_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, A
         InvalidParameter: As `checked_classes` for the training vectors.
     """
     x, _, _ = checked_classes(*train)
-    return _linear(x, np.asarray(train[1])).accuracy(*test)
+    return _linear(x, np.asarray(train[1])).told(*test)
 
 
-def mlp_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike], *, seed: int = 0) -> float:
-    """Give the share of test vectors whose class a network with one hidden layer of 32 units tells.
+def mlp_told(
+    train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, ArrayLike], *, seeds: Sequence[int] = SEEDS
+) -> Told:
+    """Say of each test vector how many of some networks tell its class, as a share.
 
-    It is trained on all vectors at once until ten rounds have not made it better. Linear erasure promises nothing
-    about it.
+    Each has one hidden layer of 32 units and is trained on all vectors at once until ten rounds have not made it
+    better. Linear erasure promises nothing about it.
 
     Args:
-        train: As for `linear_accuracy`.
-        test: As for `linear_accuracy`.
-        seed: Of the first weights.
+        train: As for `linear_told`.
+        test: As for `linear_told`.
+        seeds: Of the first weights, one for each network.
 
     Raises:
         InvalidParameter: As `checked_classes` for the training vectors.
@@ -64,17 +81,34 @@ def mlp_accuracy(train: tuple[ArrayLike, ArrayLike], test: tuple[ArrayLike, Arra
     from sklearn.neural_network import MLPClassifier
 
     x, _, _ = checked_classes(*train)
-    network = MLPClassifier(
-        (_N_HIDDEN,),
-        batch_size=len(x),
-        learning_rate_init=0.01,
-        tol=_TOLERANCE,
-        max_iter=_MOST_ROUNDS,
-        random_state=seed,
-    )
-    probe = _standardised(x, network)
-    network.fit(probe.scaled(x), np.asarray(train[1]))
-    return probe.accuracy(*test)
+    found = []
+    for seed in seeds:
+        network = MLPClassifier(
+            (_N_HIDDEN,),
+            batch_size=len(x),
+            learning_rate_init=0.01,
+            tol=_TOLERANCE,
+            max_iter=_MOST_ROUNDS,
+            random_state=seed,
+        )
+        probe = _standardised(x, network)
+        network.fit(probe.scaled(x), np.asarray(train[1]))
+        found.append(probe.told(*test))
+    told: np.ndarray = np.mean(found, axis=0)
+    return told
+
+
+def told_interval(told: ArrayLike, clusters: ArrayLike) -> tuple[float, float]:
+    """Give the 95 per cent interval of the share told: Wilson's, each cluster counted as one answer.
+
+    Vectors of one word are told or not told together, so a word is one observation however many vectors it has. This
+    is the wider side: it is right where they all agree, and too wide where they do not.
+
+    Args:
+        told: From 0 to 1 for each vector.
+        clusters: What each vector is of, such as its word.
+    """
+    return wilson_of_share(float(np.asarray(told).mean()), len(np.unique(np.asarray(clusters))))
 
 
 def held_out(z: ArrayLike, *, groups: ArrayLike | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -119,8 +153,9 @@ class _Probe:
         scaled: np.ndarray = (np.asarray(x, dtype=np.float64) - self.mean) / self.spread
         return scaled
 
-    def accuracy(self, x: ArrayLike, z: ArrayLike) -> float:
-        return float((self.model.predict(self.scaled(x)) == np.asarray(z)).mean())
+    def told(self, x: ArrayLike, z: ArrayLike) -> Told:
+        right: np.ndarray = (self.model.predict(self.scaled(x)) == np.asarray(z)).astype(np.float64)
+        return right
 
 
 def _standardised(x: np.ndarray, model: Any) -> _Probe:
