@@ -34,9 +34,11 @@ ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
 STARTED_WITHIN = 60.0  # seconds
 FAILED = pytest.StashKey[bool]()
+# An element whose code the browser has yet to fetch stands hidden, or as a grey bar, though the script has ended.
 QUIET = """() => {
     const app = document.querySelector('[data-testid="stApp"]');
-    const still = app !== null && app.dataset.testScriptState === "notRunning";
+    const waits = document.querySelector('[data-testid="stSkeleton"], [style*="display: none !important"]') !== null;
+    const still = app !== null && app.dataset.testScriptState === "notRunning" && !waits;
     window.stillSince = still ? (window.stillSince ?? performance.now()) : null;
     return still && performance.now() - window.stillSince > 150;
 }"""

@@ -246,7 +246,7 @@ def test_400_pixels_do_not_scroll_sideways(visitor: Visitor, path: str) -> None:
 
 def test_an_example_on_the_home_page_opens_the_attention_page(visitor: Visitor) -> None:
     visit = visitor().open("/")
-    visit.page.get_by_role("button", name="On BERT").first.click()
+    visit.page.locator(".st-key-open_pronoun_minilm").get_by_role("button").click()
     panel(visit.page, "L5H11")
     drawn(visit)
     expect(visit.page.get_by_text(re.compile("looks mostly at")).first).to_contain_text("cat")
