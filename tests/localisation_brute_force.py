@@ -48,16 +48,27 @@ class Brute:
                     ids[place] = self.tokenizer.mask_token_id
                 yield ids, place - (not self.is_encoder), own[place], sign
 
-    def margin(self, pair: Sequence[str], scope: Scope = nullcontext) -> float:
-        """Give by how much the shared tokens are more probable in the first text."""
+    def modified(self, pair: Sequence[str]) -> Iterator[tuple[Ids, int, int, float]]:
+        """Give the same for each token that the other text lacks, its sign over how many there are."""
+        first, second = (self.read(text) for text in pair[:2])
+        for own, shared, sign in zip((first, second), shared_positions(first, second), (1, -1), strict=True):
+            places = [place for place in range(len(own)) if place not in shared and (place or self.is_encoder)]
+            for place in places:
+                ids = list(own)
+                if self.is_encoder:
+                    ids[place] = self.tokenizer.mask_token_id
+                yield ids, place - (not self.is_encoder), own[place], sign / len(places)
+
+    def margin(self, pair: Sequence[str], scope: Scope = nullcontext, *, of: str = "shared") -> float:
+        """Give by how much the tokens are more probable in the first text."""
         total = 0.0
-        for ids, at, token, sign in self.shared(pair):
-            total += sign * self.log_probabilities(ids, scope)[at, token]
+        for ids, at, token, weight in getattr(self, of)(pair):
+            total += weight * self.log_probabilities(ids, scope)[at, token]
         return total
 
-    def inputs(self, pairs: Sequence[Sequence[str]]) -> list[tuple[int, ...]]:
+    def inputs(self, pairs: Sequence[Sequence[str]], *, of: str = "shared") -> list[tuple[int, ...]]:
         """Give everything that is read for the margins of some pairs, each of a pair once."""
-        return [ids for pair in pairs for ids in dict.fromkeys(tuple(ids) for ids, *_ in self.shared(pair))]
+        return [ids for pair in pairs for ids in dict.fromkeys(tuple(ids) for ids, *_ in getattr(self, of)(pair))]
 
     def mean_of_head(self, layer: int, head: int, inputs: Sequence[tuple[int, ...]]) -> torch.Tensor:
         """Average what a head gathers over all positions of some inputs: (1, 1, dimension)."""

@@ -4,15 +4,18 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import lmviz
 from lmviz.analyses.bias.items import Item
 from lmviz.analyses.bias.localisation import odds, sources
+from lmviz.analyses.bias.localisation.margins import MARGINS
 from lmviz.analyses.bias.localisation.running import ANALYSIS, localisation_run
 from lmviz.analyses.bias.localisation.sweeps import RowEffects
 from lmviz.engine.jobs import Job
@@ -56,11 +59,11 @@ def located(model: LoadedModel, method: str, pairs: Any, **more: Any) -> BiasLoc
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("how", ["mean", "zero"])
-def test_ablation_is_one_hook_after_the_other(family: str, how: str) -> None:
+@pytest.mark.parametrize(("how", "of"), [("mean", "shared"), ("zero", "shared"), ("mean", "modified")])
+def test_ablation_is_one_hook_after_the_other(family: str, how: str, of: str) -> None:
     brute = Brute(family)
-    rows = answered(brute.own.model, "ablation", PAIRS, how=how)
-    inputs, plain, n_changed = brute.inputs(PAIRS), [brute.margin(pair) for pair in PAIRS], 0
+    rows = answered(brute.own.model, "ablation", PAIRS, how=how, margin=f"{of}-tokens")
+    inputs, plain, n_changed = brute.inputs(PAIRS, of=of), [brute.margin(pair, of=of) for pair in PAIRS], 0
     for layer, head in product(range(2), range(4)):
         mean = brute.mean_of_head(layer, head, inputs) if how == "mean" else torch.zeros(1)
 
@@ -69,7 +72,7 @@ def test_ablation_is_one_hook_after_the_other(family: str, how: str) -> None:
 
         for pair, row, before in zip(PAIRS, rows, plain, strict=True):
             assert row.base == pytest.approx(before, abs=1e-4)
-            wanted = brute.margin(pair, ablated) - before
+            wanted = brute.margin(pair, ablated, of=of) - before
             assert row.effects["heads"][layer, head] == pytest.approx(wanted, abs=1e-4)
             n_changed += abs(wanted) > 1e-3
     assert n_changed > 12, "almost nothing changes, so that nothing was compared"
@@ -96,6 +99,26 @@ def test_patching_is_one_hook_after_the_other(family: str) -> None:
             wanted = brute.log_odds(own, scopes) - before
             assert row.effects[place][layer, column] == pytest.approx(wanted, abs=1e-4)
     assert n_changed > 24, "almost nothing changes, so that nothing was compared"
+
+
+@pytest.mark.parametrize("margin", MARGINS)
+def test_the_margin_is_the_difference_of_the_benchmarks_scores(margin: str, tmp_path: Path) -> None:
+    source = tmp_path / "pairs.csv"
+    pd.DataFrame([pair[:2] for pair in PAIRS], columns=["more", "less"]).to_csv(source, index=False)
+    rows = answered(model_of("bert"), "ablation", PAIRS, margin=margin)
+    scores = lmviz.run("minimal-pairs", model_of("bert"), source=str(source), variant=margin)
+    assert [row.base for row in rows] == pytest.approx(list(scores.more - scores.less), abs=1e-4)
+
+
+def test_words_at_the_very_end_can_be_asked_for_where_they_differ() -> None:
+    pair = ("the nurse said she", "the nurse said he")
+    (refused,), (found,) = (answered(model_of("gpt2"), "ablation", (pair,), margin=name) for name in MARGINS)
+    assert "ask for the words that differ" in refused.problem
+    brute = Brute("gpt2")
+    assert found.base == pytest.approx(brute.margin(pair, of="modified"), abs=1e-4) != 0
+    longer = ("the cat sat", "the cat sat down")
+    (refused,) = answered(model_of("gpt2"), "ablation", (longer,), margin="modified-tokens")
+    assert "Ask for the words that both texts share" in refused.problem
 
 
 @cache

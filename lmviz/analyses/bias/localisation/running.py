@@ -1,6 +1,6 @@
 """Which heads does a preference rest on? Each taken out or patched, row after row, with a result at any time."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +28,6 @@ METHODS = ("ablation", "patching")
 WAYS = ("mean", "zero")
 _N_TOKENS = 64  # of the inputs of one batch of rows: times the heads of a layer, they fill a pass
 _MOST_REASONS = 100
-_Plan = Callable[["LoadedModel", Item], Task]
-_PLANS: Mapping[str, _Plan] = {"ablation": margins.plan, "patching": odds.plan}
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,15 @@ class Params:
 
     `pairs` is a file or the rows themselves: (more, less) for "ablation", (prompt, counterfactual, stereotypical,
     antistereotypical) for "patching", each with a category and a cluster after them if wanted; None: what ships with
-    lmviz. `how` says what an ablated head gives: its mean over all inputs, or zero. `limit` draws so many rows at
-    random, by `seed`, which also is that of the intervals.
+    lmviz. Of ablation, `how` says what a head gives instead: its mean over all inputs, or zero; `margin` is what the
+    preference is read from: "shared-tokens" that both texts have, or "modified-tokens" that differ, which is faster.
+    `limit` draws so many rows at random, by `seed`, which also is that of the intervals.
     """
 
     pairs: str | tuple[tuple[str, ...], ...] | None = None
     method: str = "ablation"
     how: str = "mean"
+    margin: str = "shared-tokens"
     limit: int | None = None
     seed: int = 0
 
@@ -136,7 +136,9 @@ class LocalisationRun:
         if isinstance(row, BrokenRow):
             return RowEffects(Item(row.line, ()), problem=f"Line {row.line}: {row.reason}.")
         try:
-            return _PLANS[self.params.method](self.model, row)
+            if self.params.method == "patching":
+                return odds.plan(self.model, row)
+            return margins.plan(self.model, row, margin=self.params.margin)
         except LmvizError as error:
             return RowEffects(row, problem=f"Line {row.line}: {error}")
 
@@ -172,7 +174,12 @@ def _prepared(model: "LoadedModel", params: Params) -> LocalisationRun:
             f"Heads cannot be taken out of {model.id} ({model.hf_model.config.model_type}), or where it keeps its "
             "residual stream is not known. Choose a model of another family, such as minilm-mlm or smollm2-135m."
         )
-    for name, value, known in (("method", params.method, METHODS), ("way to ablate", params.how, WAYS)):
+    asked = (
+        ("method", params.method, METHODS),
+        ("way to ablate", params.how, WAYS),
+        ("margin", params.margin, margins.MARGINS),
+    )
+    for name, value, known in asked:
         if value not in known:
             raise InvalidParameter(f"{SLUG} has no {name} '{value[:40]}'. Choose from {', '.join(known)}.")
     if params.limit is not None and params.limit < 1:
