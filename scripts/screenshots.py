@@ -35,6 +35,7 @@ PAGES = {
     "bias": "/bias?model=minilm-mlm",
     "bias-two": "/bias?model=smollm2-135m&model_b=minilm-mlm&benchmark=minimal-pairs&limit=30",
     "bias-heads": "/bias?model=minilm-mlm&lab=localisation&limit=30",
+    "bias-removal": "/bias?model=minilm-mlm&lab=removal&limit=30",
     "bias-variants": "/bias?model=minilm-mlm&lab=variants&limit=30",
     "continuation": "/predictions?model=smollm2-135m&text=The+capital+of+France+is&task=next-token",
 }
@@ -79,7 +80,8 @@ def take(browser: Browser, address: str, page_name: str, look: str) -> None:
         page.get_by_text("Method, reference, caution").wait_for(timeout=PATIENCE * 1000)
     elif "/bias" in PAGES[page_name]:
         page.get_by_test_id("stBaseButton-primary").click(timeout=PATIENCE * 1000)
-        page.get_by_text("Export", exact=True).wait_for(timeout=3 * PATIENCE * 1000)
+        page.get_by_text("Done: ").wait_for(timeout=3 * PATIENCE * 1000)
+        page.get_by_text("Export", exact=True).wait_for(timeout=PATIENCE * 1000)
         if look == "light":  # as tall as it is: what was asked for stands below the controls
             page.set_viewport_size({"width": 1440, "height": 1700})
     else:

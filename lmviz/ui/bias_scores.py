@@ -16,6 +16,13 @@ from lmviz.ui.bias_asked import Asked
 from lmviz.ui.predicting import figure
 
 BAND = (0.45, 0.55)  # what counts as no preference
+_NAMES: Mapping[str, str] = {
+    "lms": "LMS", "ss": "SS", "icat": "ICAT", "micro_lms": "micro LMS", "micro_ss": "micro SS",
+    "micro_icat": "micro ICAT", "s_amb": "s_AMB", "s_dis": "s_DIS", "accuracy_ambig": "accuracy where ambiguous",
+    "accuracy_disambig": "accuracy where told", "pearson": "Pearson r", "spearman": "Spearman ρ", "p_t": "p of t",
+    "p_wilcoxon": "p (Wilcoxon)", "mean_abs_d": "mean |d|", "mean_abs_gap": "mean |gap|",
+}  # fmt: skip
+_MOST_OWN = 8
 EFFECT = ("effect_size", "effect_low", "effect_high", "d_z")
 
 
@@ -80,10 +87,33 @@ def _headline(asked: Asked, name: str, result: PairScores) -> None:
         f"higher score on {asked.runs[0].benchmark.first}: a preference on this benchmark, n = {result.n:,}, "
         f"variant {frame.plain(str(result.provenance['variant']))}."
     )
+    names = _own(result.numbers)
+    own = [f"{frame.plain(_words(key))} **{_with_ends(result.numbers, key)}**" for key in names[:_MOST_OWN]]
+    if own:
+        more = " Others are further below." if len(names) > _MOST_OWN else ""
+        st.markdown(f"{of}As the benchmark reports it: {' · '.join(own)}.{more}")
     if result.has_few_pairs:
         frame.hint(
             f"With {result.n} pairs this says little: fewer than 100 pairs give an interval wider than 20 points."
         )
+
+
+def _own(numbers: Mapping[str, float]) -> list[str]:
+    """Name the numbers that are there, those that every benchmark has and the ends of intervals apart."""
+    ends = {f"{key}{end}" for key in numbers for end in ("_low", "_high")}
+    return [key for key, value in numbers.items() if key not in EFFECT and key not in ends and not np.isnan(value)]
+
+
+def _with_ends(numbers: Mapping[str, float], key: str) -> str:
+    """Write a number with its interval, where it has one."""
+    ends = [numbers.get(f"{key}{end}", np.nan) for end in ("_low", "_high")]
+    interval = "" if np.isnan(ends).any() else f" [{figure(ends[0])}, {figure(ends[1])}]"
+    return f"{figure(numbers[key])}{interval}"
+
+
+def _words(key: str) -> str:
+    """Write the name of a number as the papers do."""
+    return _NAMES.get(key, key.replace("_", " "))
 
 
 def percent(share: float) -> str:
@@ -148,7 +178,11 @@ def _categories(results: Mapping[str, PairScores]) -> None:
             hide_index=True,
             height="content" if len(rows) <= 20 else 500,
             column_config={name: st.column_config.NumberColumn(format="%.1f") for name in ("share", "low", "high")}
-            | {name: st.column_config.NumberColumn(format="%.3g") for name in ("p", "p (Holm)", "nats", "d_z")},
+            | {
+                str(name): st.column_config.NumberColumn(format="%.3g")
+                for name in frame_.columns
+                if name not in ("share", "low", "high", "n", "ties") and frame_[name].dtype.kind == "f"
+            },
         )
         frame.hint(
             "share, low, high: per cent with the interval over clusters where they are known. p: exact sign test "
@@ -173,6 +207,7 @@ def _category_rows(name: str, result: PairScores) -> list[dict[str, object]]:
             "p (Holm)": float(adjusted),
             "nats": part.numbers.get("effect_size", np.nan),
             "d_z": part.numbers.get("d_z", np.nan),
+            **{_words(key): part.numbers[key] for key in _own(part.numbers)},
             "reading": bias_charts.verdict(part),
         }
         for (category, part), own, adjusted in zip(parts.items(), p, corrected, strict=True)
@@ -194,7 +229,7 @@ def _below(asked: Asked, results: Mapping[str, PairScores]) -> None:
             st.dataframe(
                 {
                     "model": [name for name, _ in more],
-                    "number": [key.replace("_", " ") for _, key in more],
+                    "number": [_words(key) for _, key in more],
                     "value": list(more.values()),
                 },
                 hide_index=True,

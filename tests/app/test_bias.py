@@ -11,6 +11,7 @@ from lmviz.analyses.bias.benchmarks import ANALYSES, BENCHMARKS, bias_run
 from lmviz.results import PairScores
 from lmviz.ui import bias_asked, bias_jobs, choices, memory
 from lmviz.ui.bias_page import SECTIONS
+from lmviz.ui.predicting import figure
 from lmviz.ui.selection import Selection, from_url, to_url
 from tests.app.test_compare import agreed, faultless
 from tests.app.test_pages import AWKWARD, pills, sentences
@@ -56,6 +57,17 @@ def test_the_page_shows_what_the_analysis_says(bias: Open, folder: Callable[[str
     assert "preference on this benchmark" in sentences(test)
     assert "Known criticism" in " ".join(warning.value for warning in test.warning)
     assert f"n = {want.n}" in sentences(test)
+
+
+@pytest.mark.parametrize(("slug", "name"), [("stereoset", "icat"), ("bbq", "accuracy_ambig")])
+def test_the_numbers_of_a_benchmark_are_said(bias: Open, folder: Callable[[str], str], slug: str, name: str) -> None:
+    test = done(bias("gpt2", benchmark=slug, limit="12"))
+    run = bias_run(slug, memory.model(folder("gpt2")), limit=12)
+    want = run.result([row for batch in run.batches() for row in batch])
+    written = {"icat": "ICAT", "accuracy_ambig": "accuracy where ambiguous"}[name]
+    assert f"{written} **{figure(want.numbers[name])}" in sentences(test)
+    table = next(frame.value for frame in test.dataframe if "category" in frame.value.columns)
+    assert written in table.columns
 
 
 def test_two_models_are_set_against_each_other(bias: Open) -> None:

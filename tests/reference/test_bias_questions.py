@@ -132,6 +132,11 @@ def test_planted_answers_are_given(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_one_order_tells_nothing_of_orders(tmp_path: Path) -> None:
+    result = lmviz.run("bbq", lmviz.wrap(*tiny("gpt2")), source=written(tmp_path, *EVERY[:2]), n_orders=1)
+    assert math.isnan(result.numbers["order_sensitivity"])
+
+
 def test_templates_are_the_unit_of_the_interval(tmp_path: Path) -> None:
     model = lmviz.wrap(*tiny("gpt2"))
     rows = [question(number % 2, context=f"the {word} sat") for number, word in enumerate(["cat", "dog", "fox"] * 6)]

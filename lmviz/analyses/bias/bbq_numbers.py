@@ -20,7 +20,7 @@ class Answered:
     score: ItemScore
     means: Mapping[str, float]
     answer: str
-    has_changed: bool  # another answer in another order
+    has_changed: bool | None  # another answer in another order; None of one order
 
     @property
     def label(self) -> str:
@@ -47,7 +47,7 @@ def answered(score: ItemScore) -> Answered:
         score=score,
         means={role: float(value) for role, value in zip(roles, means, strict=True)},
         answer=roles[int(means.argmax())],
-        has_changed=bool((best != best[0]).any()),
+        has_changed=bool((best != best[0]).any()) if len(best) > 1 else None,
     )
 
 
@@ -71,7 +71,7 @@ def numbers(asked: Sequence[Answered]) -> dict[str, float]:
         found[f"{name}_low"], found[f"{name}_high"] = _interval(own, is_ambiguous=context == "ambig")
         if row and context == "disambig":
             found["accuracy_cost"] = float(row[0]["accuracy_cost"])
-    changed = [one.has_changed for one in asked]
+    changed = [one.has_changed for one in asked if one.has_changed is not None]
     found["order_sensitivity"] = float(np.mean(changed)) if changed else math.nan
     return {**found, "n_templates": float(len({one.score.item.cluster for one in asked}))}
 
