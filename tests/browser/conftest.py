@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "test-artifacts"
@@ -33,6 +33,7 @@ ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 # On a deep link the front end first asks for these below the page's own path, where they are not.
 PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
 STARTED_WITHIN = 60.0  # seconds
+expect.set_options(timeout=30_000)  # milliseconds: a busy machine is no fault of a page
 FAILED = pytest.StashKey[bool]()
 # An element whose code the browser has yet to fetch stands hidden, or as a grey bar, though the script has ended.
 QUIET = """() => {
