@@ -11,6 +11,14 @@ from lmviz.analyses.attention import (
     query_key,
     value_weighted_attention,
 )
+from lmviz.analyses.attribution import (
+    erasure,
+    gradient_shap,
+    input_x_gradient,
+    integrated_gradients,
+    saliency,
+    shapley_sampling,
+)
 from lmviz.analyses.base import Analysis, Progress, ignore
 from lmviz.analyses.bias import benchmarks, removal
 from lmviz.analyses.bias.localisation import running as bias_localisation
@@ -47,6 +55,12 @@ _MODULES: tuple[ModuleType, ...] = (
     classify,
     tag_tokens,
     answer_span,
+    saliency,
+    input_x_gradient,
+    integrated_gradients,
+    gradient_shap,
+    erasure,
+    shapley_sampling,
 )
 _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 ANALYSES: dict[str, Analysis[Any, Any]] = {

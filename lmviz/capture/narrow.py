@@ -43,7 +43,12 @@ class _Narrowed(nn.Module):
 
 
 def asked_logits(
-    model: LoadedModel, inputs: dict[str, Tensor], *, places: Places, has_whole_stream: bool = False
+    model: LoadedModel,
+    inputs: dict[str, Tensor],
+    *,
+    places: Places,
+    has_whole_stream: bool = False,
+    keeps_gradient: bool = False,
 ) -> Tensor:
     """Run a batch and give the scores over the vocabulary at some positions.
 
@@ -54,16 +59,17 @@ def asked_logits(
 
     Args:
         model: A model with a language-model head.
-        inputs: Of the forward pass; `input_ids` is (batch, position).
+        inputs: Of the forward pass; `input_ids` is (batch, position), or `inputs_embeds` (batch, position, width).
         places: Which positions of which sequences.
         has_whole_stream: Whether every position has to pass through every block, as where something is replaced; so it
             is where interventions stand.
+        keeps_gradient: Whether the scores can be differentiated by what was given.
 
     Returns:
         (row, vocabulary), one row for each place.
     """
     path = cut(model, has_whole_stream=has_whole_stream or bool(standing(model)))
-    with torch.no_grad(), edited(model, inputs):
+    with torch.set_grad_enabled(keeps_gradient), edited(model, inputs):
         narrow = None if path is None else _narrow(model.hf_model, path, (inputs, places))
         return _everywhere(model.hf_model, inputs, places) if narrow is None else narrow
 

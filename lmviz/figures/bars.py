@@ -1,5 +1,7 @@
 """One bar per token, and the most probable tokens as a table of bars."""
 
+import math
+
 import numpy as np
 
 from lmviz.figures.colours import BLUE, LINE, ORANGE, QUIET, amount_palette, hex_colour
@@ -40,7 +42,8 @@ def token_scores(result: TokenScores) -> Scene:
     shapes.append(Box(zero, top, 0.5, bottom - top, fill=QUIET))
     most = int(np.argmax(size))
     finding = f"Largest: {token_label(result.tokens[most])}, {format_number(float(result.scores[most]))} {result.unit}."
-    notes = [f"Not explained by the tokens (residue): {format_number(result.residue)} {result.unit}."]
+    left = f"Not explained by the tokens (residue): {format_number(result.residue)} {result.unit}."
+    notes = [] if math.isnan(result.residue) else [left]
     if len(kept) < count:
         notes.append(f"The {len(kept)} tokens with the largest scores, in order of the text; {count - len(kept)} more.")
     return framed(result, Content(shapes, left + _BAR + 90, bottom, finding, notes))

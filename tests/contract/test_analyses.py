@@ -51,6 +51,7 @@ ONLY = {  # families that can have the analysis, where it is not all
     "log-probability-bias": ("bert",),
     "next-sentence": ("bert",),
     "joint-fill": ("bert",),
+    **{slug: ("bert", "gpt2", "llama") for slug, known in ANALYSES.items() if known.group == "attribution"},
     "generate": ("gpt2", "llama", "t5"),
 }
 AWKWARD = (
@@ -91,7 +92,9 @@ def question(slug: str, model: LoadedModel, text: str) -> dict[str, Any]:
     """Put a text the way an analysis wants it: as it is, or in the file of a benchmark."""
     if slug in SOURCES:
         return {FILE.get(slug, "source"): str(written(slug, text)), **EXTRA.get(slug, {})}
-    if slug in ("token-distributions", "joint-fill") and model.kind == "encoder":
+    if (
+        slug in ("token-distributions", "joint-fill") or ANALYSES[slug].group == "attribution"
+    ) and model.kind == "encoder":
         text = f"{text} {model.tokenizer.mask_token}"
     if slug == "cka":
         text = f"{text} and a few words more"
@@ -301,7 +304,7 @@ def test_a_stopped_job_stops(slug: str) -> None:
 def test_it_describes_itself(slug: str) -> None:
     analysis = ANALYSES[slug]
     assert analysis.slug == slug
-    assert analysis.group in {"attention", "predictions", "compare", "bias"}
+    assert analysis.group in {"attention", "predictions", "attribution", "compare", "bias"}
     assert analysis.title[0].isupper()
     assert analysis.reference.startswith("https://")
     assert analysis.caution.endswith(".")

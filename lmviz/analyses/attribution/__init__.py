@@ -1,0 +1,1 @@
+"""Which tokens does an answer rest on? One method, one file."""

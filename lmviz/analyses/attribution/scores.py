@@ -1,0 +1,84 @@
+"""What all attributions give: one signed number per token, what they leave unexplained, and how that is checked."""
+
+import math
+
+import numpy as np
+
+from lmviz.analyses.attribution.targets import Explained
+from lmviz.results import Check, TokenScores
+
+_CLOSE = 1e-3  # of the numbers added, which are in single precision
+
+
+def token_scores(
+    target: Explained,
+    scores: np.ndarray,
+    *,
+    value: float,
+    baseline_value: float = math.nan,
+    note: str = "",
+    **facts: float,
+) -> TokenScores:
+    """Put a result together; the residue is what the scores leave of the difference of the two values.
+
+    Args:
+        target: What was explained.
+        scores: One number per position.
+        value: The quantity on the input.
+        baseline_value: The quantity on the baseline; NaN for a method that does not claim to explain a difference.
+        note: What a reader has to know.
+        **facts: What else the provenance is to say, such as the number of steps.
+    """
+    both = {"value": value} if math.isnan(baseline_value) else {"value": value, "baseline_value": baseline_value}
+    return TokenScores(
+        tokens=target.encoding.table.tokens,
+        scores=scores.astype(np.float32),
+        target=target.name,
+        residue=value - baseline_value - float(scores.sum(dtype=np.float64)),
+        unit="logit",
+        table=target.encoding.table,
+        note=note,
+        provenance={**both, **facts},
+    )
+
+
+def adds_up(result: TokenScores) -> Check:
+    """Compare the sum of the scores and the residue with the difference of the quantity."""
+    facts = result.provenance
+    difference = facts["value"] - facts["baseline_value"]
+    added = float(result.scores.sum(dtype=np.float64)) + result.residue
+    limit = _CLOSE * max(1.0, float(np.abs(result.scores).sum()), abs(difference))
+    return Check(
+        slug="adds-up",
+        sentence=f"scores and residue add up to the difference within {abs(added - difference):.0e}",
+        passed=abs(added - difference) <= limit,
+        value=abs(added - difference),
+        limit=limit,
+        meaning="What the tokens are given and what is left over is the whole difference; the bookkeeping is wrong.",
+    )
+
+
+def are_finite(result: TokenScores) -> Check:
+    """Count scores that are no numbers."""
+    n_strange = int((~np.isfinite(result.scores)).sum())
+    return Check(
+        slug="finite",
+        sentence=f"{n_strange} scores are no numbers",
+        passed=n_strange == 0,
+        value=float(n_strange),
+        limit=0.0,
+        meaning="Every token has a score; the gradient is not defined or the arithmetic overflowed.",
+    )
+
+
+def none_negative(result: TokenScores) -> Check:
+    """Compare the smallest length of a gradient with zero."""
+    below = float(max(0.0, -result.scores.min(initial=0.0)))
+    return Check(
+        slug="lengths",
+        sentence=f"lengths fall below 0 by {below:.0e}",
+        passed=below == 0.0,
+        value=below,
+        limit=0.0,
+        meaning="The length of a gradient is never negative.",
+    )

@@ -1,0 +1,165 @@
+"""What is explained: one score of a model's head, or the difference of two, read where the model answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmviz.analyses.predictions.abilities import no_language_model
+from lmviz.analyses.predictions.labels import names_of_labels
+from lmviz.analyses.predictions.token_distributions import mask_positions
+from lmviz.errors import InvalidParameter, NotForThisModel, did_you_mean
+
+if TYPE_CHECKING:
+    from lmviz.capture.quantities import Quantity
+    from lmviz.capture.tokens import Encoding
+    from lmviz.models.loaded import LoadedModel
+
+
+@dataclass(frozen=True)
+class TargetParams:
+    """The text, and which score is explained.
+
+    `target` is a token, of a head for labels a label, of one for answers "start" or "end"; None: what the model itself
+    puts first. With `contrast`, another token or label, it is the difference of the two scores. `position` is where
+    the score is read; None: after the last token of a decoder, at the first mask of an encoder, at the first word for
+    a head that tags tokens, at the best place for one that finds answers (`text` is the question there and `text_pair`
+    the text with the answer).
+    """
+
+    text: str
+    text_pair: str | None = None
+    target: str | None = None
+    contrast: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """An input and the quantity that is read from it; `name` says it in words.
+
+    `is_fixed` marks the tokens that stay whatever is taken away: special ones, and the mask that asks.
+    """
+
+    encoding: "Encoding"
+    quantity: "Quantity"
+    name: str
+    is_fixed: np.ndarray
+
+
+def explained(model: "LoadedModel", params: TargetParams) -> Explained:
+    """Find out what is to be explained.
+
+    Raises:
+        NotForThisModel: The model has no head whose scores could be explained.
+        NoMaskToken: An encoder's text has no mask.
+        NotOneToken: A target is no single token.
+        InvalidParameter: A label or position that does not exist.
+    """
+    from lmviz.capture.gradients import check_differentiable
+    from lmviz.capture.tokens import encode
+
+    check_differentiable(model)
+    encoding = encode(model, params.text, params.text_pair)
+    if model.hf_model.get_output_embeddings() is not None:
+        quantity, name = _of_tokens(model, encoding, params)
+    elif _has_head(model, "ForSequenceClassification"):
+        quantity, name = _of_labels(model, encoding, params, place=None)
+    elif _has_head(model, "ForTokenClassification"):
+        first = next((place for place, word in enumerate(encoding.table.words) if word >= 0), 0)
+        place = _checked(params.position, encoding, default=first)
+        quantity, name = _of_labels(model, encoding, params, place=place)
+    elif _has_head(model, "ForQuestionAnswering"):
+        quantity, name = _of_answers(model, encoding, params)
+    else:
+        raise NotForThisModel(no_language_model(model))
+    fixed = np.array(encoding.table.special)
+    if model.kind == "encoder" and model.tokenizer.mask_token_id is not None:
+        fixed |= np.array(encoding.table.ids) == model.tokenizer.mask_token_id
+    return Explained(encoding, quantity, name, fixed)
+
+
+def _has_head(model: "LoadedModel", ending: str) -> bool:
+    return any(ending in kind.__name__ for kind in type(model.hf_model).__mro__)
+
+
+def _of_tokens(model: "LoadedModel", encoding: "Encoding", params: TargetParams) -> "tuple[Quantity, str]":
+    """Explain the score of a token."""
+    from lmviz.capture.readings import place_logits
+    from lmviz.capture.tokens import single_token, token_string
+
+    ids = encoding.table.ids
+    if params.position is None and model.kind == "encoder":
+        place = mask_positions(model, ids)[0]
+    else:
+        place = _checked(params.position, encoding, default=len(ids) - 1)
+    wanted = None if params.target is None else single_token(model, params.target)
+    other = None if params.contrast is None else single_token(model, params.contrast)
+    if wanted is None:
+        wanted = int(place_logits(model, [encoding], places=[place])[0].argmax())
+    names = [None if i is None else token_string(model.tokenizer, i) for i in (wanted, other)]
+    return _terms((wanted, other), place), _named(names)
+
+
+def _of_labels(
+    model: "LoadedModel", encoding: "Encoding", params: TargetParams, *, place: int | None
+) -> "tuple[Quantity, str]":
+    """Explain the score of a label, of the whole text or at a position."""
+    from lmviz.capture.readings import label_logits
+
+    labels = names_of_labels(model)
+    wanted, other = (None if name is None else _label(name, labels) for name in (params.target, params.contrast))
+    if wanted is None:
+        (logits,) = label_logits(model, [encoding])
+        wanted = int((logits if place is None else logits[place]).argmax())
+    names = [None if i is None else labels[i] for i in (wanted, other)]
+    return _terms((wanted, other), place), _named(names)
+
+
+def _of_answers(model: "LoadedModel", encoding: "Encoding", params: TargetParams) -> "tuple[Quantity, str]":
+    """Explain the score that the answer begins, or ends, at a position."""
+    from lmviz.capture.heads import head_outputs
+    from lmviz.capture.quantities import Term
+
+    if params.text_pair is None:
+        raise InvalidParameter(f"{model.id} finds answers: give the question as text and the text as text_pair.")
+    end = "start" if params.target is None else params.target
+    if end not in ("start", "end") or params.contrast is not None:
+        raise InvalidParameter(f"{model.id} finds answers: target is 'start' or 'end', and there is no contrast.")
+    name = f"{end}_logits"
+    table = encoding.table
+    allowed = [segment == 1 and not special for segment, special in zip(table.segments, table.special, strict=True)]
+    scores = np.where(allowed, head_outputs(model, encoding, name)[name], -np.inf)
+    place = _checked(params.position, encoding, default=int(scores.argmax()))
+    return (Term(place, output=name),), f"{end} at {table.tokens[place].strip()} ({place})"
+
+
+def _terms(pair: Sequence[int | None], place: int | None) -> "Quantity":
+    from lmviz.capture.quantities import Term
+
+    return tuple(
+        Term(index, place, weight) for index, weight in zip(pair, (1.0, -1.0), strict=True) if index is not None
+    )
+
+
+def _named(names: Sequence[str | None]) -> str:
+    return " − ".join(name for name in names if name is not None)
+
+
+def _label(name: str, labels: Sequence[str]) -> int:
+    if name not in labels:
+        raise InvalidParameter(
+            f"There is no label '{name[:40]}'.{did_you_mean(name, labels)} There are: {', '.join(labels[:20])}."
+        )
+    return labels.index(name)
+
+
+def _checked(position: int | None, encoding: "Encoding", *, default: int) -> int:
+    """Give a position that was asked for, or the default."""
+    n_tokens = len(encoding.table)
+    if position is None:
+        return default
+    if not -n_tokens <= position < n_tokens:
+        raise InvalidParameter(f"There is no position {position}: the text has {n_tokens} tokens, 0 to {n_tokens - 1}.")
+    return position % n_tokens

@@ -1,0 +1,84 @@
+"""A number to be explained: a weighted sum of scores that a model's head gives, read from a batch of inputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmviz.capture.intervene_standing import edited
+from lmviz.capture.narrow import accepted, asked_logits
+from lmviz.models.loaded import LoadedModel
+
+SPANS = ("start_logits", "end_logits")  # outputs whose entries are positions
+
+
+@dataclass(frozen=True)
+class Term:
+    """One score of the head, times a weight.
+
+    `output` is what the model calls it, `index` the entry: a token, a label, or of `SPANS` a position. `place` is the
+    position that is read; None for an output without positions, such as the labels of a whole text.
+    """
+
+    index: int
+    place: int | None = None
+    weight: float = 1.0
+    output: str = "logits"
+
+    def moved(self, new: Sequence[int]) -> "Term":
+        """Give the same term for an input in which the tokens stand elsewhere.
+
+        Args:
+            new: The new position of each token.
+        """
+        place = None if self.place is None else new[self.place]
+        index = new[self.index] if self.output in SPANS else self.index
+        return Term(index, place, self.weight, self.output)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The positions that it cannot be read without."""
+        own = () if self.place is None else (self.place,)
+        return (*own, self.index) if self.output in SPANS else own
+
+
+Quantity = tuple[Term, ...]
+
+
+def read(
+    model: LoadedModel, inputs: dict[str, Tensor], *, quantities: Sequence[Quantity], keeps_gradient: bool = False
+) -> Tensor:
+    """Run a batch and read a quantity from each of its rows.
+
+    Args:
+        model: A model with a head, no encoder-decoder.
+        inputs: Of the forward pass, padded.
+        quantities: That of each row.
+        keeps_gradient: Whether the numbers can be differentiated by what was given.
+
+    Returns:
+        (row,), in float32.
+    """
+    if model.hf_model.get_output_embeddings() is not None:
+        terms = [(row, term) for row, quantity in enumerate(quantities) for term in quantity]
+        rows = torch.tensor([row for row, _ in terms], device=model.device)
+        places = torch.tensor([term.place or 0 for _, term in terms], device=model.device)
+        logits = asked_logits(model, inputs, places=(rows, places), keeps_gradient=keeps_gradient).float()
+        ids = torch.tensor([term.index for _, term in terms], device=model.device)
+        weights = torch.tensor([term.weight for _, term in terms], device=model.device)
+        chosen = logits.gather(1, ids[:, None])[:, 0] * weights
+        return torch.zeros(len(quantities), device=model.device).index_add(0, rows, chosen)
+    with torch.set_grad_enabled(keeps_gradient), edited(model, inputs):
+        output = model.hf_model(**accepted(model.hf_model, inputs))
+    return torch.stack([_sum(output, row, quantity=quantity) for row, quantity in enumerate(quantities)])
+
+
+def _sum(output: dict[str, Tensor], row: int, *, quantity: Quantity) -> Tensor:
+    """Add up the terms of one row."""
+    found = torch.zeros(())
+    for term in quantity:
+        scores = output[term.output][row].float()
+        own = scores[term.index] if term.place is None else scores[term.place, term.index]
+        found = found.to(own.device) + term.weight * own
+    return found
