@@ -42,8 +42,8 @@ def token_scores(result: TokenScores) -> Scene:
     shapes.append(Box(zero, top, 0.5, bottom - top, fill=QUIET))
     most = int(np.argmax(size))
     finding = f"Largest: {token_label(result.tokens[most])}, {format_number(float(result.scores[most]))} {result.unit}."
-    left = f"Not explained by the tokens (residue): {format_number(result.residue)} {result.unit}."
-    notes = [] if math.isnan(result.residue) else [left]
+    unexplained = f"Not explained by the tokens (residue): {format_number(result.residue)} {result.unit}."
+    notes = [] if math.isnan(result.residue) else [unexplained]
     if len(kept) < count:
         notes.append(f"The {len(kept)} tokens with the largest scores, in order of the text; {count - len(kept)} more.")
     return framed(result, Content(shapes, left + _BAR + 90, bottom, finding, notes))
