@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lmviz import cli_files, cli_rows
+from lmviz import cli_bias, cli_files, cli_rows
 from lmviz.errors import InvalidParameter, LmvizError, UnknownAnalysis, did_you_mean
 from lmviz.parsing import describe, parse_value
 
@@ -129,6 +129,21 @@ def _rows(args: argparse.Namespace) -> int:
     return _write(cli_rows.compared(args, a, b=b, on_progress=_show_progress), out)
 
 
+def _verdicts(args: argparse.Namespace) -> int:
+    """Score a benchmark in every variant and write the table."""
+    analysis = _analysis(args.slug)
+    out, given = cli_files.out_path(args.out), _given(args, analysis)
+    cli_bias.check_ending(out)
+    models = [_loaded(args, name) for name in (args.model, args.model_b) if name is not None]
+    table = cli_bias.verdicts(args.slug, models, given=given, on_progress=_show_progress)
+    _clear_progress()
+    if out is None:
+        print(table.to_string(index=False))
+    else:
+        cli_files.write_bytes(cli_bias.encoded(table, out.suffix.removeprefix(".").lower()), out)
+    return 0
+
+
 def _write(result: "Result", out: Path | None) -> int:
     """Write a result to a file, or as JSON to the terminal."""
     _clear_progress()
@@ -218,8 +233,16 @@ def _parser(analysis: "Analysis[Any, Any] | None") -> _Parser:
     )
     run.add_argument("--resume", metavar="FILE", help="keep a benchmark's rows in it, and go on from those it has")
     _add_loading(run)
+    verdicts = command("verdicts", _verdicts, text="score a benchmark in every way there is, of one model or two")
+    verdicts.add_argument("slug", metavar="SLUG", help="the benchmark, such as crows-pairs")
+    verdicts.add_argument("--model", required=True, help="as for run")
+    verdicts.add_argument("--model-b", help="another model, set against the first pair by pair")
+    verdicts.add_argument("--out", metavar="FILE", help=f"ending in {', '.join(cli_bias.ENDINGS)} (default: a table)")
+    _add_loading(verdicts)
     if analysis is not None:
         _add_parameters(run, analysis.params)
+    if analysis is not None and analysis.group == "bias":
+        _add_parameters(verdicts, analysis.params)
     rows = command("rows", _rows, text="compare two models, or two texts a row, over a file of texts")
     cli_rows.add_options(rows)
     rows.add_argument("--out", metavar="FILE", help="as for run")
@@ -240,7 +263,9 @@ def read(words: Sequence[str]) -> argparse.Namespace:
         InvalidParameter: They cannot be understood.
         UnknownAnalysis: There is no such analysis.
     """
-    is_run = list(words[:1]) == ["run"] and len(words) > 1 and not words[1].startswith("-")
+    is_run = len(words) > 1 and words[0] in ("run", "verdicts") and not words[1].startswith("-")
+    if is_run and words[0] == "verdicts":
+        cli_bias.check_benchmark(words[1])
     return _parser(_analysis(words[1]) if is_run else None).parse_args(words)
 
 

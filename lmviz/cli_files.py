@@ -65,7 +65,15 @@ def write(result: "Result", out: Path) -> None:
     Raises:
         InvalidParameter: It cannot be written there.
     """
-    data = encoded(result, out.suffix.removeprefix(".").lower())
+    write_bytes(encoded(result, out.suffix.removeprefix(".").lower()), out)
+
+
+def write_bytes(data: bytes, out: Path) -> None:
+    """Write a file.
+
+    Raises:
+        InvalidParameter: It cannot be written there.
+    """
     try:
         out.write_bytes(data)
     except OSError as error:

@@ -13,6 +13,7 @@ import torch
 import lmviz
 from lmviz.analyses.bias.benchmarks import bias_run, every_variant, variant_table
 from lmviz.analyses.bias.items import ItemScore
+from lmviz.analyses.bias.preference import pair_scores
 from lmviz.errors import Cancelled, InvalidParameter, NotForThisModel, UnknownAnalysis
 from lmviz.results import PairScores
 from lmviz.statistics import wilson
@@ -155,7 +156,11 @@ def test_variants_disagree_and_the_table_shows_it() -> None:
     assert list(results) == ["nangia", "aul", "aula", "modified-tokens"]
     table = variant_table(results).set_index("variant")
     assert table["preference"].nunique() > 1
-    assert set(table["verdict"]) <= {"above one half", "below one half", "not told from one half"}
+    assert set(table["verdict"]) == {"too few pairs"}
+    n = np.full(120, 1.0), np.zeros(120)
+    sides = {"above": n, "below": n[::-1], "even": (np.arange(120) % 2, 1 - np.arange(120) % 2)}
+    many = variant_table({name: pair_scores(*pair) for name, pair in sides.items()}).set_index("variant")["verdict"]
+    assert list(many) == ["above one half", "below one half", "not told from one half"]
     assert list(table["n"]) == [results[name].n for name in table.index]
     assert told == sorted(told) and told[-1] == pytest.approx(1.0)
     assert {result.provenance["variant"] for result in results.values()} == set(results)

@@ -13,6 +13,7 @@ import pytest
 
 import lmviz
 from lmviz.analyses import ANALYSES
+from lmviz.analyses.bias.preference import compare_models
 from lmviz.cli import main
 from lmviz.models.catalog import CATALOG
 from tests import tiny
@@ -200,3 +201,49 @@ def test_rows_of_a_file_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert said in capsys.readouterr().err
     assert main(["rows", str(tmp_path / "no.csv"), "--model", "minilm-mlm", "--text-b", "b"]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_verdicts_are_a_table_of_every_variant_of_two_models(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    hf_model, tokenizer = tiny.tiny("gpt2")
+    hf_model.save_pretrained(other)
+    tokenizer.save_pretrained(other)
+    out = tmp_path / "verdicts.csv"
+    words = ["verdicts", "minimal-pairs", "--model", str(model_folder), "--limit", "10"]
+    assert main([*words, "--model-b", str(other), "--out", str(out)]) == 0
+    table = pd.read_csv(out, skiprows=1)
+    assert out.read_text(encoding="utf-8").startswith("# analysis minimal-pairs")
+    a, b = (lmviz.load(str(folder)) for folder in (model_folder, other))
+    wanted = {name: lmviz.run("minimal-pairs", a, variant=name, limit=10) for name in ("shared-tokens", "aul")}
+    for name, result in wanted.items():
+        row = table[(table["model"] == table["model"].iloc[0]) & (table["variant"] == name)].iloc[0]
+        assert row["preference"] == pytest.approx(result.preference)
+        assert row["verdict"].startswith("too few pairs")
+    against = compare_models(wanted["shared-tokens"], lmviz.run("minimal-pairs", b, variant="shared-tokens", limit=10))
+    row = table[(table["model"] != table["model"].iloc[0]) & (table["variant"] == "shared-tokens")].iloc[0]
+    assert row["p_preference"] == pytest.approx(against.p_preference)
+    assert row["difference"] == pytest.approx(against.difference)
+    for ending in ("json", "parquet"):
+        assert main([*words, "--out", str(tmp_path / f"verdicts.{ending}")]) == 0
+    assert len(json.loads((tmp_path / "verdicts.json").read_text())["rows"]) == 4
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "modified-tokens" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["crows-pair"], "Did you mean 'crows-pairs'"),
+        (["saliency"], "There is no benchmark 'saliency'"),
+        (["crows-pairs", "--out", "x.svg"], "write them to a file ending in .json"),
+        (["crows-pairs", "--variant", "aul"], "Leave --variant out"),
+    ],
+)
+def test_verdicts_asked_wrongly_get_a_remedy(
+    model_folder: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verdicts", *words, "--model", str(model_folder)]) == 2
+    assert message in sentence(capsys)

@@ -129,7 +129,7 @@ def variant_table(results: Mapping[str, PairScores]) -> pd.DataFrame:
     Returns:
         One row per variant: `variant`, `preference` with `low` and `high`, `cluster_low` and `cluster_high` (NaN where
         no clusters are known), `n`, `ties`, `skipped`, `effect_size` in nats with `effect_low` and `effect_high`,
-        `d_z`, and `verdict`: whether both intervals lie above or below one half.
+        `d_z`, and `verdict`: whether both intervals lie above or below one half, and whether the pairs are too few.
     """
     return pd.DataFrame([_row(name, result) for name, result in results.items()])
 
@@ -139,7 +139,8 @@ def _row(name: str, result: PairScores) -> dict[str, Any]:
     cluster_low, cluster_high = result.cluster_interval or (nan, nan)
     low, high = result.interval
     lowest, highest = result.extent
-    verdict = "above one half" if lowest > 0.5 else "below one half" if highest < 0.5 else "not told from one half"
+    told = "above one half" if lowest > 0.5 else "below one half" if highest < 0.5 else "not told from one half"
+    verdict = "too few pairs" if result.has_few_pairs else told
     effect = {key: result.numbers.get(key, nan) for key in ("effect_size", "effect_low", "effect_high", "d_z")}
     counted = {"n": result.n, "ties": result.ties, "skipped": result.skipped}
     ends = {"low": low, "high": high, "cluster_low": cluster_low, "cluster_high": cluster_high}
