@@ -234,10 +234,7 @@ def _parser(analysis: "Analysis[Any, Any] | None") -> _Parser:
     run.add_argument("--resume", metavar="FILE", help="keep a benchmark's rows in it, and go on from those it has")
     _add_loading(run)
     verdicts = command("verdicts", _verdicts, text="score a benchmark in every way there is, of one model or two")
-    verdicts.add_argument("slug", metavar="SLUG", help="the benchmark, such as crows-pairs")
-    verdicts.add_argument("--model", required=True, help="as for run")
-    verdicts.add_argument("--model-b", help="another model, set against the first pair by pair")
-    verdicts.add_argument("--out", metavar="FILE", help=f"ending in {', '.join(cli_bias.ENDINGS)} (default: a table)")
+    cli_bias.add_options(verdicts)
     _add_loading(verdicts)
     if analysis is not None:
         _add_parameters(run, analysis.params)

@@ -1,5 +1,6 @@
 """The verdicts command: a benchmark scored in every way that there is, of one model or two, as one table."""
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 ENDINGS = ("json", *TABLES)
 _SIGNED = ("analysis", "revision", "data", "versions")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, but for those of loading and of the benchmark."""
+    parser.add_argument("slug", metavar="SLUG", help="the benchmark, such as crows-pairs")
+    parser.add_argument("--model", required=True, help="as for run")
+    parser.add_argument("--model-b", help="another model, set against the first pair by pair")
+    parser.add_argument("--out", metavar="FILE", help=f"ending in {', '.join(ENDINGS)} (default: a table)")
 
 
 def check_benchmark(slug: str) -> None:
