@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmviz.analyses.predictions.abilities import no_language_model
+from lmviz.analyses.predictions.abilities import can, no_language_model
 from lmviz.analyses.predictions.labels import names_of_labels
 from lmviz.analyses.predictions.token_distributions import mask_positions
 from lmviz.errors import InvalidParameter, NotForThisModel, did_you_mean
@@ -62,26 +62,23 @@ def explained(model: "LoadedModel", params: TargetParams) -> Explained:
 
     check_differentiable(model)
     encoding = encode(model, params.text, params.text_pair)
-    if model.hf_model.get_output_embeddings() is not None:
+    lacking = no_language_model(model)
+    if not lacking:
         quantity, name = _of_tokens(model, encoding, params)
-    elif _has_head(model, "ForSequenceClassification"):
+    elif can(model, "classify"):
         quantity, name = _of_labels(model, encoding, params, place=None)
-    elif _has_head(model, "ForTokenClassification"):
+    elif can(model, "tag-tokens"):
         first = next((place for place, word in enumerate(encoding.table.words) if word >= 0), 0)
         place = _checked(params.position, encoding, default=first)
         quantity, name = _of_labels(model, encoding, params, place=place)
-    elif _has_head(model, "ForQuestionAnswering"):
+    elif can(model, "answer-span"):
         quantity, name = _of_answers(model, encoding, params)
     else:
-        raise NotForThisModel(no_language_model(model))
+        raise NotForThisModel(lacking)
     fixed = np.array(encoding.table.special)
     if model.kind == "encoder" and model.tokenizer.mask_token_id is not None:
         fixed |= np.array(encoding.table.ids) == model.tokenizer.mask_token_id
     return Explained(encoding, quantity, name, fixed)
-
-
-def _has_head(model: "LoadedModel", ending: str) -> bool:
-    return any(ending in kind.__name__ for kind in type(model.hf_model).__mro__)
 
 
 def _of_tokens(model: "LoadedModel", encoding: "Encoding", params: TargetParams) -> "tuple[Quantity, str]":

@@ -45,6 +45,11 @@ def abilities(model: "LoadedModel") -> tuple[Ability, ...]:
     return tuple(Ability(slug, _TITLES[slug], not reason, reason) for slug, reason in reasons.items())
 
 
+def can(model: "LoadedModel", slug: str) -> bool:
+    """Say whether a model has an ability."""
+    return not _reason(model, slug)
+
+
 def require(model: "LoadedModel", slug: str) -> None:
     """Refuse a model that lacks an ability.
 
