@@ -30,6 +30,12 @@ def shared_positions(first: Sequence[int], second: Sequence[int]) -> tuple[tuple
     )
 
 
+def modified_positions(n_tokens: int, shared: Sequence[int]) -> tuple[int, ...]:
+    """Give the positions of a text that it does not share with the other."""
+    known = set(shared)
+    return tuple(place for place in range(n_tokens) if place not in known)
+
+
 def _encoded(model: "LoadedModel", item: Item) -> list["Encoding"]:
     from lmviz.capture.tokens import encode
 
@@ -56,7 +62,7 @@ def _modified_masked(model: "LoadedModel", item: Item) -> Plan:
     first, second = _encoded(model, item)
     sides = []
     for own, shared in zip((first, second), shared_positions(first.table.ids, second.table.ids), strict=True):
-        places = [place for place in range(len(own.table)) if place not in set(shared)]
+        places = modified_positions(len(own.table), shared)
         if not places:
             raise InvalidParameter("One of its texts has no token that the other lacks. Choose another variant.")
         sides.append(Side(_masked_one_by_one(own, places), mean))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lmviz.analyses.bias.items import Item
 from lmviz.analyses.bias.localisation.tasks import Reading, Task, check_fits, read_ids
-from lmviz.analyses.bias.variants import shared_positions
+from lmviz.analyses.bias.variants import modified_positions, shared_positions
 from lmviz.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -83,10 +83,7 @@ def _hidden(model: "LoadedModel", own: "Encoding", place: int, *, weight: float)
 
 def _modified(texts: "Texts", shared: Shared) -> list[tuple[int, ...]]:
     """Give the positions of each text that are not shared."""
-    return [
-        tuple(place for place in range(len(own.table)) if place not in set(theirs))
-        for own, theirs in zip(texts, shared, strict=True)
-    ]
+    return [modified_positions(len(own.table), theirs) for own, theirs in zip(texts, shared, strict=True)]
 
 
 def _shared_from_the_left(model: "LoadedModel", texts: "Texts", shared: Shared) -> tuple[Reading, ...]:
