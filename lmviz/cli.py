@@ -140,7 +140,7 @@ def _verdicts(args: argparse.Namespace) -> int:
     if out is None:
         print(table.to_string(index=False))
     else:
-        cli_files.write_bytes(cli_bias.encoded(table, out.suffix.removeprefix(".").lower()), out)
+        cli_files.write_bytes(cli_bias.encoded(table, cli_files.ending_of(out)), out)
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmviz.cli_files import TABLES
+from lmviz.cli_files import TABLES, ending_of
 from lmviz.errors import InvalidParameter, UnknownAnalysis, did_you_mean
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def check_ending(out: Path | None) -> None:
     Raises:
         InvalidParameter: It is for a picture.
     """
-    if out is not None and out.suffix.removeprefix(".").lower() not in ENDINGS:
+    if out is not None and ending_of(out) not in ENDINGS:
         raise InvalidParameter(f"Verdicts are a table; write them to a file ending in .{', .'.join(ENDINGS)}.")
 
 

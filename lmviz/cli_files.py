@@ -14,6 +14,11 @@ PICTURES = ("html", "svg", "png")
 ENDINGS = ("json", *TABLES, *PICTURES)
 
 
+def ending_of(path: Path) -> str:
+    """Give the ending of a file's name, without its dot."""
+    return path.suffix.removeprefix(".").lower()
+
+
 def out_path(text: str | None) -> Path | None:
     """Check where the answer goes before anything is computed.
 
@@ -23,7 +28,7 @@ def out_path(text: str | None) -> Path | None:
     if text is None:
         return None
     path = Path(text)
-    if path.suffix.removeprefix(".").lower() not in ENDINGS:
+    if ending_of(path) not in ENDINGS:
         raise InvalidParameter(f"The ending of '{text}' says nothing; it can be .{', .'.join(ENDINGS)}.")
     try:
         has_folder = path.absolute().parent.is_dir()
@@ -65,7 +70,7 @@ def write(result: "Result", out: Path) -> None:
     Raises:
         InvalidParameter: It cannot be written there.
     """
-    write_bytes(encoded(result, out.suffix.removeprefix(".").lower()), out)
+    write_bytes(encoded(result, ending_of(out)), out)
 
 
 def write_bytes(data: bytes, out: Path) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -379,6 +378,5 @@ def test_batches_change_nothing_and_fit_the_limit(monkeypatch: pytest.MonkeyPatc
 
 def test_baselines_are_listed_once() -> None:
     assert len(set(BASELINES)) == len(BASELINES)
-    made: Callable[..., TokenScores] = ask
     for baseline in BASELINES:
-        assert f"Baseline: {baseline}" in made("erasure", model_of("bert"), TEXTS["bert"], baseline=baseline).note
+        assert f"Baseline: {baseline}" in ask("erasure", model_of("bert"), TEXTS["bert"], baseline=baseline).note

@@ -116,10 +116,11 @@ class RemovalRun:
         words = [pair.word for pair in self.concept.train]
         found = removal_methods.removal(self.model, self.settings, train=train, words=words)
         kept = tuple(done)
+        known = sort(kept)
         yield kept or (self._fitted(found, train, test),)
         conditions: list[tuple[Intervention, ...]] = [(), found.after, *found.controls]
         for number, interventions in enumerate(conditions):
-            yield from under(self.model, interventions, batches=self._asked(number, test, known=sort(kept)))
+            yield from under(self.model, interventions, batches=self._asked(number, test, known=known))
 
     def result(self, items: Iterable[RemovalItem]) -> ConceptRemoval:
         """Sum up what there is so far: the conditions up to the first without a row; say where it comes from."""
