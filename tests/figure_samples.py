@@ -14,6 +14,7 @@ from lmviz.results import (
     ConceptRemoval,
     ContinuationTree,
     Difference,
+    Faithfulness,
     LabelProbabilities,
     LayerHeadGrid,
     LayerMatrix,
@@ -249,6 +250,28 @@ def concept_removal(tokens: Sequence[str]) -> ConceptRemoval:
     )  # fmt: skip
 
 
+def faithfulness(tokens: Sequence[str]) -> Faithfulness:
+    """Give two attributions of the tokens, one of which has no residue."""
+    n, size = 2, len(tokens)
+    fractions = np.linspace(0, 1, size + 1, dtype=np.float32)
+    generator = np.random.default_rng(9)
+    rows = generator.normal(size=(n + 10, size + 1)).astype(np.float32)
+    numbers = rows[:, 0]
+    own = np.array([0.01, np.nan], dtype=np.float32)
+    return Faithfulness(
+        methods=("integrated-gradients", "erasure")[: n if size else 0], titles=("Integrated gradients", "Erasure"),
+        players=tuple(tokens), orders=("Integrated gradients", "Erasure", *(f"random {draw}" for draw in range(10))),
+        target=INJECTION, unit="logit", value=3.0, baseline_value=1.0,
+        scores=generator.normal(size=(n, size)).astype(np.float32), fractions=fractions, deletion=rows,
+        insertion=rows[:, ::-1].copy(), deletion_area=numbers, insertion_area=numbers, comprehensiveness=numbers,
+        sufficiency=numbers, p_deletion=own, p_insertion=own, agreement=np.eye(n, dtype=np.float32),
+        shared_top=np.eye(n, dtype=np.int64), n_top=2, residues=own, doubling=own, other_baseline=own,
+        randomised=np.zeros((n, 3), dtype=np.float32), chance=0.4, verdicts=("holds up", "do not rely on it"),
+        reasons=((INJECTION,), ("Its deletion curve is no better than random orders (p = 0.3).",)), note=INJECTION,
+        provenance=PROVENANCE,
+    )  # fmt: skip
+
+
 MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "AttentionPattern": attention,
     "TokenMatrix": token_matrix,
@@ -267,4 +290,5 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "PairScores": pair_scores,
     "RowAnswers": row_answers,
     "ConceptRemoval": concept_removal,
+    "Faithfulness": faithfulness,
 }

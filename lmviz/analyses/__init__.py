@@ -13,6 +13,7 @@ from lmviz.analyses.attention import (
 )
 from lmviz.analyses.attribution import (
     erasure,
+    faithfulness,
     gradient_shap,
     input_x_gradient,
     integrated_gradients,
@@ -65,6 +66,7 @@ _MODULES: tuple[ModuleType, ...] = (
 _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 ANALYSES: dict[str, Analysis[Any, Any]] = {
     **_COMPARABLE,
+    faithfulness.ANALYSIS.slug: faithfulness.ANALYSIS,
     **benchmarks.ANALYSES,
     bias_localisation.ANALYSIS.slug: bias_localisation.ANALYSIS,
     removal.ANALYSIS.slug: removal.ANALYSIS,

@@ -13,6 +13,7 @@ from lmviz.figures.answers import answer_spans, continuation_tree, label_probabi
 from lmviz.figures.bars import token_distributions, token_scores
 from lmviz.figures.differences import difference, layer_matrix
 from lmviz.figures.documents import Page, document
+from lmviz.figures.faithfulness import faithfulness
 from lmviz.figures.heatmaps import (
     attention_grid,
     layer_head_grid,
@@ -35,6 +36,7 @@ from lmviz.results import (
     ConceptRemoval,
     ContinuationTree,
     Difference,
+    Faithfulness,
     LabelProbabilities,
     LayerHeadGrid,
     LayerMatrix,
@@ -71,6 +73,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     PairScores: pair_scores,
     RowAnswers: row_answers,
     ConceptRemoval: concept_removal,
+    Faithfulness: faithfulness,
 }
 
 

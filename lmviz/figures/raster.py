@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon, Rectangle
 from matplotlib.text import Text
 
 from lmviz.figures.colours import BACKGROUND
-from lmviz.figures.scene import Box, Heat, Label, Scene
+from lmviz.figures.scene import Heat, Label, Line, Scene, Shape
 from lmviz.figures.wording import visible
 
 _DPI = 72  # one pixel of the scene is one point
@@ -60,7 +61,7 @@ def to_png(scene: Scene, *, zoom: float = 2.0) -> bytes:
     return file.getvalue()
 
 
-def _draw(axes: Axes, shape: Label | Heat | Box) -> None:
+def _draw(axes: Axes, shape: Shape) -> None:
     if isinstance(shape, Label):
         axes.add_artist(_text(shape))
     elif isinstance(shape, Heat):
@@ -68,6 +69,8 @@ def _draw(axes: Axes, shape: Label | Heat | Box) -> None:
             extent = (shape.x, shape.x + shape.width, shape.y + shape.height, shape.y)
             axes.imshow(shape.palette[shape.steps], extent=extent, aspect="auto", interpolation="nearest")
             axes.set(xlim=axes.get_xlim(), autoscale_on=False)
+    elif isinstance(shape, Line):
+        _draw_line(axes, shape)
     else:
         axes.add_patch(
             Rectangle(
@@ -75,6 +78,19 @@ def _draw(axes: Axes, shape: Label | Heat | Box) -> None:
                 facecolor=shape.fill or "none", edgecolor=shape.stroke or "none", linewidth=1 if shape.stroke else 0,
             )
         )  # fmt: skip
+
+
+def _draw_line(axes: Axes, line: Line) -> None:
+    if line.fill:
+        axes.add_patch(
+            Polygon(
+                line.points, closed=True,
+                facecolor=line.fill, edgecolor=line.stroke or "none", linewidth=line.width if line.stroke else 0,
+            )
+        )  # fmt: skip
+    elif line.stroke:
+        x, y = zip(*line.points, strict=True)
+        axes.add_line(Line2D(x, y, color=line.stroke, linewidth=line.width, solid_joinstyle="round"))
 
 
 def _text(label: Label) -> Text:

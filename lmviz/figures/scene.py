@@ -4,7 +4,7 @@ import base64
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal
 
@@ -59,7 +59,17 @@ class Box:
     stroke: str | None = None
 
 
-Shape = Label | Heat | Box
+@dataclass(frozen=True)
+class Line:
+    """Points joined in their order; with a fill they are the corners of an area."""
+
+    points: tuple[tuple[float, float], ...]
+    stroke: str | None = None
+    fill: str | None = None
+    width: float = 1.5
+
+
+Shape = Label | Heat | Box | Line
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +81,13 @@ class Scene:
     title: str
     description: str
     shapes: Sequence[Shape]
+
+
+def lowered(shape: Shape, down: float) -> Shape:
+    """Give a shape that stands so many pixels lower."""
+    if isinstance(shape, Line):
+        return replace(shape, points=tuple((x, y + down) for x, y in shape.points))
+    return replace(shape, y=shape.y + down)
 
 
 def to_svg(scene: Scene) -> str:
@@ -91,9 +108,17 @@ def _svg(shape: Shape) -> str:
     if isinstance(shape, Heat):
         is_image = shape.is_image or shape.steps.size > _VECTOR_CELLS
         return _svg_image(shape) if is_image else _svg_cells(shape)
+    if isinstance(shape, Line):
+        return _svg_line(shape)
     fill = shape.fill or "none"
     stroke = f' stroke="{shape.stroke}"' if shape.stroke else ""
     return f'<rect {_place(shape)} fill="{fill}"{stroke}/>'
+
+
+def _svg_line(line: Line) -> str:
+    path = "L".join(f"{_n(x)} {_n(y)}" for x, y in line.points)
+    stroke = f' stroke="{line.stroke}" stroke-width="{_n(line.width)}" stroke-linejoin="round"' if line.stroke else ""
+    return f'<path d="M{path}{"z" if line.fill else ""}" fill="{line.fill or "none"}"{stroke}/>'
 
 
 def _svg_label(label: Label) -> str:

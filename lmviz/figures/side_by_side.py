@@ -1,7 +1,7 @@
 """A, B and B − A beside or below each other, on one scale: bars, heat maps and grids of heads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from lmviz.figures.colours import ACCENT, BLUE, LINE, ORANGE, QUIET, Colouring, 
 from lmviz.figures.heatmaps import Grid, cell_numbers, column_labels, head_pictures, head_side, row_labels
 from lmviz.figures.layout import MARGIN, TOP, colour_bar, label_width, pooled
 from lmviz.figures.panels_payload import Panel, PanelAxis
-from lmviz.figures.scene import Box, Heat, Label, Shape
+from lmviz.figures.scene import Box, Heat, Label, Shape, lowered
 from lmviz.figures.sides import Sides
 from lmviz.figures.wording import format_number, shorten, text_width, token_label, visible
 
@@ -149,7 +149,7 @@ def head_grids(found: Sides) -> Drawn:
         pictures, right, bottom = head_pictures(drawn, (layers, heads))
         shapes += _heading(panel, x=MARGIN, room=right - MARGIN, y=TOP + down)
         down += 26
-        shapes += [replace(shape, y=shape.y + down) for shape in pictures]
+        shapes += [lowered(shape, down) for shape in pictures]
         down += bottom - TOP + _GAP
     return shapes, right, TOP + down - _GAP
 

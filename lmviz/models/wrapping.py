@@ -44,16 +44,19 @@ def wrap(hf_model: Any, tokenizer: Any) -> LoadedModel:
         )
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise InvalidParameter(f"wrap takes a transformers tokenizer, not {type(tokenizer).__name__}.")
-    shared = _share(hf_model)
+    shared = share(hf_model)
     device = shared.get_input_embeddings().weight.device
     return prepare(shared, copy.deepcopy(tokenizer), _entry(hf_model), device=device)
 
 
-def _share(hf_model: PreTrainedModel) -> Any:
-    """Copy the structure of a model over the same tensors.
+def share(hf_model: PreTrainedModel) -> Any:
+    """Copy the structure of a model over the same tensors; hooks that are not the libraries' own stay behind.
 
     `copy.deepcopy` looks an object up in its memo before it copies it, so whatever stands there is shared, and what
     was one object (tied weights) stays one.
+
+    Raises:
+        InvalidParameter: It has parts that cannot be copied.
     """
     memo: dict[int, Any] = {id(parameter): _same_storage(parameter) for parameter in hf_model.parameters()}
     for module in hf_model.modules():

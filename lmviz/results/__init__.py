@@ -3,6 +3,7 @@
 from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyProducts, TokenMatrix
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
+from lmviz.results.faithfulness import Faithfulness
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
 from lmviz.results.localisation import BiasLocalisation
 from lmviz.results.pairs import PairScores
@@ -21,6 +22,7 @@ __all__ = [
     "ConceptRemoval",
     "ContinuationTree",
     "Difference",
+    "Faithfulness",
     "LabelProbabilities",
     "LayerHeadGrid",
     "LayerMatrix",
