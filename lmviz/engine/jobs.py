@@ -1,18 +1,16 @@
 """Long work in the background: results as they come, how far it is, how long it will take, and a way to stop it."""
 
-import logging
 import threading
-import time
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from lmviz.engine.background import Background
 from lmviz.engine.local import Gate
-from lmviz.errors import Cancelled, LmvizError
 
-_LOG = logging.getLogger(__name__)
 Item = TypeVar("Item")
+Work = TypeVar("Work", bound=Background)
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class State:
         return self.seconds * (self.n_items - self.n_done) / n_new if n_new > 0 else None
 
 
-class Job(Generic[Item]):
+class Job(Background, Generic[Item]):
     """One thread that takes batches from an iterable, each through the gate of its device, and keeps their items.
 
     What is kept stays when the job is cancelled or fails. Cancelling takes effect between two batches, so batches
@@ -59,16 +57,11 @@ class Job(Generic[Item]):
     def __init__(
         self, batches: Iterable[Sequence[Item]], n_items: int, *, gate: Gate, name: str, n_before: int = 0
     ) -> None:
+        super().__init__(gate=gate, name=name)
         self._batches = iter(batches)
-        self._gate = gate
         self._items: list[Item] = []
         self._n_items, self._n_before = n_items, n_before
-        self._started, self._ended = time.perf_counter(), 0.0
-        self._outcome, self._sentence = "running", ""
-        self._guard = threading.Lock()
-        self._is_cancelled = threading.Event()
-        self._thread = threading.Thread(target=self._work, name=name)  # no daemon: cut off inside torch it would abort
-        self._thread.start()
+        self._begin()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -80,36 +73,14 @@ class Job(Generic[Item]):
     def state(self) -> State:
         """How the job stands now."""
         with self._guard:
-            seconds = (self._ended or time.perf_counter()) - self._started
-            return State(len(self._items), self._n_items, seconds, self._outcome, self._sentence, self._n_before)
-
-    def cancel(self) -> None:
-        """Stop after the batch at hand; returns at once."""
-        self._is_cancelled.set()
+            return State(len(self._items), self._n_items, self._seconds, self._outcome, self._sentence, self._n_before)
 
     def wait(self, seconds: float | None = None) -> State:
         """Wait until it has ended, or so many seconds."""
-        self._thread.join(seconds)
+        self._join(seconds)
         return self.state
 
-    def _work(self) -> None:
-        outcome, sentence = "failed", ""
-        try:
-            outcome = "done" if self._took_all() else "cancelled"
-        except Cancelled:
-            outcome = "cancelled"
-        except LmvizError as error:
-            sentence = str(error)
-        except Exception as error:  # noqa: BLE001  (a thread that dies in silence would leave the page waiting for ever)
-            _LOG.exception("A job failed.")
-            sentence = (
-                f"The job stopped at a fault of its own ({type(error).__name__}). What is done is kept; try again."
-            )
-        self._batches = iter(())  # what it was made of, such as models, is not held any longer
-        with self._guard:
-            self._outcome, self._sentence, self._ended = outcome, sentence, time.perf_counter()
-
-    def _took_all(self) -> bool:
+    def _do(self) -> bool:
         """Take batch after batch; say whether all were taken."""
         while not self._is_cancelled.is_set():
             with self._gate.entered(is_job=True, on_wait=self._leave_if_cancelled):
@@ -120,9 +91,8 @@ class Job(Generic[Item]):
                 self._items.extend(batch)
         return False
 
-    def _leave_if_cancelled(self) -> None:
-        if self._is_cancelled.is_set():
-            raise Cancelled("The job was stopped.")
+    def _let_go(self) -> None:
+        self._batches = iter(())
 
 
 class Jobs:
@@ -132,21 +102,21 @@ class Jobs:
     """
 
     def __init__(self) -> None:
-        self._jobs: dict[str, tuple[object, Job[object]]] = {}
+        self._jobs: dict[str, tuple[object, Background]] = {}
         self._guard = threading.Lock()
         weakref.finalize(self, _cancel, self._jobs)
 
-    def start(self, key: str, job: Job[Item], *, of: object) -> Job[Item]:
-        """Keep a job; `of` says what was asked, so that a page can tell whether it is still the same question."""
+    def start(self, key: str, job: Work, *, of: object) -> Work:
+        """Keep a job or a task; `of` says what was asked, so that a page can tell whether it is the same question."""
         with self._guard:
             before = self._jobs.pop(key, None)
-            self._jobs[key] = (of, job)  # type: ignore[assignment]
+            self._jobs[key] = (of, job)
         if before is not None:
             before[1].cancel()
         return job
 
-    def find(self, key: str, *, of: object) -> Job[object] | None:
-        """Give the job of that key if it was asked the same."""
+    def find(self, key: str, *, of: object) -> Any:
+        """Give the job or task of that key if it was asked the same, else None."""
         with self._guard:
             found = self._jobs.get(key)
         return found[1] if found is not None and found[0] == of else None
@@ -157,7 +127,7 @@ class Jobs:
             _cancel(self._jobs)
 
 
-def _cancel(jobs: dict[str, tuple[object, Job[object]]]) -> None:
+def _cancel(jobs: dict[str, tuple[object, Background]]) -> None:
     for _, job in jobs.values():
         job.cancel()
     jobs.clear()

@@ -30,6 +30,8 @@ COMPARED = (
     "generate",
     "rows",
 )
+EXPLAINED = ("answer", "written", "layers")
+LEVELS = ("word", "token")
 LABS = ("scores", "variants", "localisation", "removal")
 BENCHMARKS = (
     "crows-pairs",
@@ -50,6 +52,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {  # by the field of the selection
     "device": DEVICES,
     "task": TASKS,
     "compared": COMPARED,
+    "explained": EXPLAINED,
+    "level": LEVELS,
     "lab": LABS,
     "benchmark": BENCHMARKS,
     "source": SOURCES,

@@ -65,6 +65,15 @@ def _what_is_here() -> None:
         "A, B and B − A on one scale, even between models with different tokenizers: expected tokens, surprisal, "
         "attention, layers, labels; and thousands of texts from a file, sorted by disagreement."
     )
+    st.page_link(
+        ways.ATTRIBUTION,
+        label="**Attribution** · Which words does the answer rest on?",
+        icon=":material/format_ink_highlighter:",
+    )
+    st.caption(
+        "Every known method on one answer, word by word or token by token; and tests that say when not to trust the "
+        "picture: what is left over, another baseline, words taken away, a model with shuffled weights."
+    )
     st.page_link(ways.BIAS, label="**Bias** · Does the model prefer a stereotype?", icon=":material/balance:")
     st.caption(
         "Published benchmarks and your own pairs, in every published way of scoring, with intervals; where in the "

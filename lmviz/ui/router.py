@@ -34,6 +34,11 @@ def pages(root: Path) -> dict[str, list[Any]]:
                 help="Two models, two texts, or both: A, B and the difference.",
             ),
             st.Page(
+                folder / "attribution.py",
+                title="Attribution",
+                help="Which words an answer rests on, and whether the picture can be relied on.",
+            ),
+            st.Page(
                 folder / "bias.py",
                 title="Bias",
                 help="What a model prefers on published benchmarks and your own pairs, with intervals.",

@@ -29,8 +29,11 @@ class Selection:
 
     `position` is the token looked at outside the attention page, -1 for none. `model_b` and `text_b` are what is
     compared with, empty where it is the same; `compared` says in what, `head_pair` which heads ("L5H1:L29H3"), and
-    `unit` which word of both, -1 for none. On the bias page, `lab` is what is asked of `benchmark`, with `variant` and
-    `categories`, separated by "|", empty for the default and for all, and `limit` rows, -1 for all.
+    `unit` which word of both, -1 for none. `explained` is what is explained: `answer` rather than `contrast`, empty for
+    the model's own first choice and for nothing, or a whole `continuation`; by `methods` from `baselines`, both
+    separated by "|" and empty for the usual ones, for each `level`. On the bias page, `lab` is what is asked of
+    `benchmark`, with `variant` and `categories`, separated by "|", empty for the default and for all, and `limit`
+    rows, -1 for all.
     """
 
     model: str = "minilm"
@@ -48,6 +51,13 @@ class Selection:
     compared: str = ""
     head_pair: str = ""
     unit: int = -1
+    explained: str = "answer"
+    answer: str = ""
+    contrast: str = ""
+    continuation: str = ""
+    methods: str = ""
+    baselines: str = ""
+    level: str = "word"
     lab: str = "scores"
     benchmark: str = "crows-pairs"
     source: str = "shipped"
@@ -81,10 +91,11 @@ class Selection:
 _TEXTS = {"text": "text", "pair": "text_pair", "target": "target_text", "text_b": "text_b"}
 _LEFT_OUT = "characters"  # in a link: how long the texts are that it does not carry
 _PLACES = ("position", "unit", "limit")
-_FREE = ("model_b", "variant", "categories")  # any words: what they name is looked up where it is used
+_FREE = ("model_b", "variant", "categories", "methods", "baselines")  # what they name is looked up where it is used
+_EXACT = ("answer", "contrast", "continuation")  # any text, the blanks at its ends included
 _PAIR = "head_pair"
 _PAIRED = re.compile(r"(L\d{1,4}(H\d{1,4})?|mean):(L\d{1,4}(H\d{1,4})?|mean)")
-_OWN = ("model", *_TEXTS, _LEFT_OUT, *_PLACES, *_FREE, _PAIR, *CHOICES)
+_OWN = ("model", *_TEXTS, _LEFT_OUT, *_PLACES, *_FREE, *_EXACT, _PAIR, *CHOICES)
 
 
 def to_url(selection: Selection) -> dict[str, str]:
@@ -99,7 +110,7 @@ def to_url(selection: Selection) -> dict[str, str]:
         if getattr(selection, name) != getattr(Selection, name):
             words[name] = getattr(selection, name)
     words |= {name: str(getattr(selection, name)) for name in _PLACES if getattr(selection, name) >= 0}
-    words |= {name: getattr(selection, name) for name in (*_FREE, _PAIR) if getattr(selection, name)}
+    words |= {name: getattr(selection, name) for name in (*_FREE, *_EXACT, _PAIR) if getattr(selection, name)}
     return words | views.to_url(selection.view)
 
 
@@ -128,6 +139,7 @@ def from_url(words: Mapping[str, str], *, start: Selection) -> tuple[Selection, 
         if name in words and changes[name] < 0:
             notes.append(_strange(name, place))
     changes |= {name: words.get(name, "").strip() for name in _FREE}
+    changes |= {name: words.get(name, "") for name in _EXACT}
     pair = words.get(_PAIR, "")
     changes[_PAIR] = pair if _PAIRED.fullmatch(pair) else ""
     if pair != changes[_PAIR]:
@@ -164,6 +176,10 @@ def _sides(selection: Selection) -> tuple[Any, ...]:
     return selection.model, selection.model_b, selection.all_texts, selection.text_b
 
 
+def _asked_for(selection: Selection) -> tuple[str, ...]:
+    return tuple(getattr(selection, name) for name in _EXACT)
+
+
 def changed(before: Selection, after: Selection) -> Selection:
     """Drop from the view what belonged to another text, part or model.
 
@@ -175,6 +191,8 @@ def changed(before: Selection, after: Selection) -> Selection:
     if _read(after) != _read(before):
         view = replace(view, locked=(), chosen=None if is_other_model else view.chosen)
         after = replace(after, position=-1)
+    if is_other_model and _asked_for(after) == _asked_for(before):
+        after = replace(after, answer="", contrast="", continuation="")  # tokens and labels of another model
     if _sides(after) != _sides(before):
         after = replace(after, unit=-1, head_pair="" if _sides(after)[:2] != _sides(before)[:2] else after.head_pair)
     if not after.text_pair.strip():

@@ -8,6 +8,7 @@ import streamlit as st
 ATTENTION = "pages/attention.py"
 PREDICTIONS = "pages/predictions.py"
 COMPARE = "pages/compare.py"
+ATTRIBUTION = "pages/attribution.py"
 BIAS = "pages/bias.py"
 _TO = "_way_to"
 

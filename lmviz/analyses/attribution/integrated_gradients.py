@@ -153,7 +153,7 @@ def _halved(
         known = [replace(part, scores=own) for part, own in zip(waiting, scores, strict=True)]
         rough = [part for part in known if abs(part.residue) > allowed * (part.end - part.start)]
         left = sum(abs(part.residue) for part in (*done, *known))
-        share = max(share, min(0.99, allowed / left if left else 0.99))
+        share = max(share, min(0.99, max(allowed / left, way.n_steps / MOST_STEPS) if left else 0.99))
         on_progress(share, f"{way.n_steps} steps, {left:.2g} logits left over")
         if left <= allowed or not rough:
             return [*done, *known], ""
