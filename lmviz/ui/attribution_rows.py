@@ -28,6 +28,9 @@ def draw(asked: Asked) -> None:
     task = attribution_run.begun(asked)
     is_running = task is not None and task.state.is_running
     st.fragment(partial(_drawn, asked, task, was_running=is_running), run_every=1.0 if is_running else None)()
+    if not is_running:
+        attribution_run.offer(asked)  # outside the fragment: a click is to begin the coming again
+        _below(attribution_asked.there(asked, asked.rows))
 
 
 def _drawn(asked: Asked, task: Task | None, *, was_running: bool) -> None:
@@ -44,9 +47,6 @@ def _drawn(asked: Asked, task: Task | None, *, was_running: bool) -> None:
     elif scores:
         (bars if shown == "bars" else table)(asked, scores)
     _failures(answers)
-    if not was_running:
-        attribution_run.offer(asked)
-        _below(answers)
 
 
 def _quantity(asked: Asked, answers: Mapping[Row, Any]) -> None:

@@ -1,5 +1,6 @@
 """Whether the picture can be relied on: the tests of each method, their curves, and a verdict in plain words."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from lmviz.analyses.attribution.methods import takes
 from lmviz.engine.local import gate
 from lmviz.engine.tasks import Task, Telling
 from lmviz.results import Faithfulness
-from lmviz.results.faithfulness import DO_NOT_RELY, HOLDS
+from lmviz.results.faithfulness import HOLDS
 from lmviz.ui import attribution_asked, attribution_run, compare_table, frame, memory
 from lmviz.ui.attribution_asked import TOLERANCE, Asked, Row
 from lmviz.ui.predicting import files_and_method, named
@@ -123,7 +124,7 @@ def _drawn(task: Task | None, *, key: memory.Key, was_running: bool) -> None:
 
 def _verdict(result: Faithfulness) -> None:
     """Say it in words: the verdict, and for each method why."""
-    said = st.error if DO_NOT_RELY in result.verdicts else st.success if set(result.verdicts) == {HOLDS} else st.warning
+    said = st.success if set(result.verdicts) == {HOLDS} else st.warning
     icon = ":material/check:" if said is st.success else ":material/warning:"
     said(f"**{frame.plain(result.summary, longest=400)}**", icon=icon)
     for title, verdict, why in zip(result.titles, result.verdicts, result.reasons, strict=True):
@@ -152,6 +153,7 @@ def _curves(result: Faithfulness) -> None:
 
 
 def _spec(result: Faithfulness, band: pd.DataFrame, lines: pd.DataFrame, *, doing: str) -> dict[str, Any]:
+    """Describe lines over a band; each brings its numbers along, for they are of two tables."""
     x = {
         "field": "share",
         "type": "quantitative",
@@ -160,38 +162,28 @@ def _spec(result: Faithfulness, band: pd.DataFrame, lines: pd.DataFrame, *, doin
         "axis": {"tickCount": 5},
     }
     y = {"type": "quantitative", "scale": {"zero": False}, "title": result.unit}
-    colour = {
+    area = {
+        "data": {"values": band.to_dict("records")},
+        "mark": {"type": "area", "color": "#868da0", "opacity": 0.25},
+        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+    }
+    tooltip = [{"field": "method"}, {"field": "share", "format": ".2f"}, {"field": "value", "format": ".4g"}]
+    line = {
+        "data": {"values": lines.to_dict("records")},
+        "mark": {"type": "line", "point": {"size": 25}, "strokeWidth": 2},
+        "encoding": {"x": x, "y": {**y, "field": "value"}, "color": _colour(result.titles), "tooltip": tooltip},
+    }
+    return {"height": 300, "layer": [area, line]}
+
+
+def _colour(titles: Sequence[str]) -> dict[str, Any]:
+    """Give each method a colour of its own."""
+    colours = [_COLOURS[at % len(_COLOURS)] for at in range(len(titles))]
+    return {
         "field": "method",
         "type": "nominal",
-        "scale": {
-            "domain": list(result.titles),
-            "range": [_COLOURS[i % len(_COLOURS)] for i in range(len(result.titles))],
-        },
+        "scale": {"domain": list(titles), "range": colours},
         "legend": {"orient": "bottom", "title": None, "columns": 1, "labelLimit": 200},
-    }
-    return {
-        "height": 300,
-        "layer": [
-            {
-                "data": {"values": band.to_dict("records")},
-                "mark": {"type": "area", "color": "#868da0", "opacity": 0.25},
-                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
-            },
-            {
-                "data": {"values": lines.to_dict("records")},
-                "mark": {"type": "line", "point": {"size": 25}, "strokeWidth": 2},
-                "encoding": {
-                    "x": x,
-                    "y": {**y, "field": "value"},
-                    "color": colour,
-                    "tooltip": [
-                        {"field": "method"},
-                        {"field": "share", "format": ".2f"},
-                        {"field": "value", "format": ".4g"},
-                    ],
-                },
-            },
-        ],
     }
 
 
