@@ -17,6 +17,8 @@ from lmviz.analyses.attribution import (
     gradient_shap,
     input_x_gradient,
     integrated_gradients,
+    kernel_shap,
+    lime,
     saliency,
     shapley_sampling,
 )
@@ -62,6 +64,8 @@ _MODULES: tuple[ModuleType, ...] = (
     gradient_shap,
     erasure,
     shapley_sampling,
+    kernel_shap,
+    lime,
 )
 _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 ANALYSES: dict[str, Analysis[Any, Any]] = {

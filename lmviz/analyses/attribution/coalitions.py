@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Float64
 
 from lmviz.analyses.attribution.baselines import BASELINES, Embeddings, baseline_note, check_baseline, ends
 from lmviz.analyses.attribution.targets import Explained
+from lmviz.analyses.base import Progress
 from lmviz.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 DELETE = "delete"
 UNITS = ("token", "word")
+MOST_SAMPLES = 10_000
+_MOST_PLAYERS = 62  # whose sets are counted
 Coalition = Bool[np.ndarray, " player"]
 
 
@@ -52,6 +56,15 @@ class Game:
             found[list(own)] = score / len(own)
         return found
 
+    def asked(self, sets: Iterable[Coalition], on_progress: Progress) -> dict[bytes, float]:
+        """Give the quantity for each of some sets, each asked for once; the key is the set as bytes."""
+        names = list(dict.fromkeys(own.tobytes() for own in sets))
+        found: list[float] = []
+        for batch in self.values(np.frombuffer(name, dtype=bool) for name in names):
+            found.extend(batch.tolist())
+            on_progress(min(0.99, len(found) / len(names)), f"{len(found)} of {len(names)} passes")
+        return dict(zip(names, found, strict=True))
+
     @property
     def note(self) -> str:
         """Say what happens to what is taken away."""
@@ -68,6 +81,25 @@ class Game:
         for own, is_in in zip(self.players, coalition, strict=True):
             there[list(own)] = is_in
         return there
+
+
+def all_sets(n_players: int, *, most: int) -> Bool[np.ndarray, "set player"] | None:
+    """Give every set of players there is, nobody first and all last; None where they are more than `most`."""
+    if n_players > _MOST_PLAYERS or 2**n_players > most:
+        return None
+    return np.array(list(product((False, True), repeat=n_players)), dtype=bool).reshape(2**n_players, n_players)
+
+
+def check_draws(*, n_samples: int, seed: int) -> None:
+    """Refuse numbers that nothing can be drawn with.
+
+    Raises:
+        InvalidParameter: An impossible number of samples or seed.
+    """
+    if not 1 <= n_samples <= MOST_SAMPLES:
+        raise InvalidParameter(f"n_samples is {n_samples}; ask for 1 to {MOST_SAMPLES:,}.")
+    if seed < 0:
+        raise InvalidParameter(f"The seed is {seed}; give 0 or more.")
 
 
 def check_game(model: "LoadedModel", *, baseline: str, by: str) -> None:

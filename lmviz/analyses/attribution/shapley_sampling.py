@@ -2,24 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from lmviz.analyses.attribution.coalitions import Game, check_game, game
+from lmviz.analyses.attribution.coalitions import all_sets, check_draws, check_game, game
 from lmviz.analyses.attribution.scores import adds_up, token_scores
 from lmviz.analyses.attribution.targets import TargetParams, explained
 from lmviz.analyses.base import Analysis, Progress, ignore
-from lmviz.errors import InvalidParameter
 from lmviz.results import TokenScores
 
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
 
-MOST_SAMPLES = 10_000
 Gains = Float64[np.ndarray, " player"]
 
 
@@ -56,28 +53,20 @@ def shapley_sampling(model: "LoadedModel", params: Params, *, on_progress: Progr
         InvalidParameter: No such baseline or unit, or an impossible number of samples or seed.
         LmvizError: As `lmviz.analyses.attribution.targets.explained`.
     """
-    if not 1 <= params.n_samples <= MOST_SAMPLES:
-        raise InvalidParameter(f"n_samples is {params.n_samples}; ask for 1 to {MOST_SAMPLES:,}.")
-    if params.seed < 0:
-        raise InvalidParameter(f"The seed is {params.seed}; give 0 or more.")
+    check_draws(n_samples=params.n_samples, seed=params.seed)
     check_game(model, baseline=params.baseline, by=params.by)
     target = explained(model, params)
     play = game(model, target, baseline=params.baseline, by=params.by)
     n_players = len(play.players)
-    is_exact = n_players <= 62 and 2**n_players <= params.n_samples * max(1, n_players)
-    sets = _all_sets(n_players) if is_exact else _on_the_way(n_players, params)
-    found = _asked(play, sets, on_progress)
-    gains = _exact(found, n_players) if is_exact else _sampled(found, n_players, params)
+    every = all_sets(n_players, most=params.n_samples * max(1, n_players))
+    found = play.asked(_on_the_way(n_players, params) if every is None else every, on_progress)
+    gains = _sampled(found, n_players, params) if every is None else _exact(found, n_players)
     none, whole = (found[np.full(n_players, is_there).tobytes()] for is_there in (False, True))
-    how = "Every set of tokens was asked." if is_exact else f"{params.n_samples} random orders."
+    how = f"{params.n_samples} random orders." if every is None else "Every set of tokens was asked."
     note = f"{play.note} {how}"
     return token_scores(
         target, play.spread(gains), value=whole, baseline_value=none, note=note, passes=float(len(found))
     )
-
-
-def _all_sets(n_players: int) -> Bool[np.ndarray, "set player"]:
-    return np.array(list(product((False, True), repeat=n_players)), dtype=bool).reshape(2**n_players, n_players)
 
 
 def _orders(n_players: int, params: Params) -> Iterator[np.ndarray]:
@@ -98,16 +87,6 @@ def _steps(order: np.ndarray) -> Bool[np.ndarray, "set player"]:
 def _on_the_way(n_players: int, params: Params) -> Iterator[np.ndarray]:
     for order in _orders(n_players, params):
         yield from _steps(order)
-
-
-def _asked(play: Game, sets: "Iterator[np.ndarray] | np.ndarray", on_progress: Progress) -> dict[bytes, float]:
-    """Ask for each set once."""
-    names = list(dict.fromkeys(own.tobytes() for own in sets))
-    found: list[float] = []
-    for batch in play.values(np.frombuffer(name, dtype=bool) for name in names):
-        found.extend(batch.tolist())
-        on_progress(min(0.99, len(found) / len(names)), f"{len(found)} of {len(names)} passes")
-    return dict(zip(names, found, strict=True))
 
 
 def _sampled(found: dict[bytes, float], n_players: int, params: Params) -> Gains:
