@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lmviz.capture import budget
 from lmviz.capture.padding import tensor
-from lmviz.capture.quantities import Quantity, read
+from lmviz.capture.quantities import Quantity, most_rows, read
 from lmviz.capture.tokens import Encoding
 from lmviz.errors import NotForThisModel, OverBudget
 from lmviz.models.loaded import LoadedModel
@@ -60,7 +60,7 @@ def values(
     model: LoadedModel, encoding: Encoding, *, points: Iterable[Point], quantity: Quantity
 ) -> Iterator[np.ndarray]:
     """Give the quantity at many points, batch by batch: (row,) each, in the order of the points."""
-    for batch in _batches(model, encoding, points=points, keeps_gradient=False):
+    for batch in _batches(model, encoding, points=points, quantity=quantity, keeps_gradient=False):
         embeddings = tensor(model, batch).to(model.hf_model.dtype)
         with torch.no_grad():
             yield _read(model, encoding, embeddings=embeddings, quantity=quantity, keeps_gradient=False).cpu().numpy()
@@ -83,7 +83,7 @@ def gradients(
     Raises:
         OverBudget: A single point would take more memory than a job may.
     """
-    for batch in _batches(model, encoding, points=points, keeps_gradient=True):
+    for batch in _batches(model, encoding, points=points, quantity=quantity, keeps_gradient=True):
         with torch.enable_grad():
             embeddings = tensor(model, batch).to(model.hf_model.dtype).requires_grad_()
             found = _read(model, encoding, embeddings=embeddings, quantity=quantity, keeps_gradient=True)
@@ -101,11 +101,11 @@ def _read(
 
 
 def _batches(
-    model: LoadedModel, encoding: Encoding, *, points: Iterable[Point], keeps_gradient: bool
+    model: LoadedModel, encoding: Encoding, *, points: Iterable[Point], quantity: Quantity, keeps_gradient: bool
 ) -> Iterator[np.ndarray]:
     """Stack points: so many that a pass is no faster with more, and that what it keeps fits in memory."""
     n_tokens = len(encoding.table)
-    most = max(1, _N_TOKENS // n_tokens)
+    most = min(max(1, _N_TOKENS // n_tokens), most_rows(model, quantity))
     if keeps_gradient:
         most = min(most, _most_rows(model, n_tokens))
     else:

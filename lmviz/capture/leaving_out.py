@@ -9,7 +9,7 @@ from jaxtyping import Bool
 
 from lmviz.capture import budget
 from lmviz.capture.padding import padded, segments_of
-from lmviz.capture.quantities import Quantity, read
+from lmviz.capture.quantities import Quantity, most_rows, read
 from lmviz.capture.tokens import Encoding
 from lmviz.models.loaded import LoadedModel
 
@@ -37,7 +37,8 @@ def values_without(
     n_tokens = len(encoding.table)
     budget.check(model, n_tokens, places=())
     has_pad = model.kind == "encoder" or model.hf_model.config.get_text_config().pad_token_id is not None
-    most = max(1, _N_TOKENS // n_tokens) if has_pad else 1  # some heads find the last token by its padding
+    most = min(max(1, _N_TOKENS // n_tokens), most_rows(model, quantity))
+    most = most if has_pad else 1  # some heads find the last token by its padding
     ids, kinds = np.array(encoding.table.ids, dtype=np.int64), segments_of(encoding)
     rest = iter(kept)
     while chunk := list(islice(rest, most)):

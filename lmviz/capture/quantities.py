@@ -1,7 +1,7 @@
-"""A number to be explained: a weighted sum of scores that a model's head gives, read from a batch of inputs."""
+"""A number to be explained: a weighted sum of what a model's head says, read from a batch of inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,21 +10,24 @@ from lmviz.capture.intervene_standing import edited
 from lmviz.capture.narrow import accepted, asked_logits
 from lmviz.models.loaded import LoadedModel
 
+_N_LOGITS = 2**25  # numbers of one batch, 128 MB
 SPANS = ("start_logits", "end_logits")  # outputs whose entries are positions
 
 
 @dataclass(frozen=True)
 class Term:
-    """One score of the head, times a weight.
+    """One score of the head, or its log-probability, times a weight.
 
     `output` is what the model calls it, `index` the entry: a token, a label, or of `SPANS` a position. `place` is the
-    position that is read; None for an output without positions, such as the labels of a whole text.
+    position that is read; None for an output without positions, such as the labels of a whole text. With `is_log` it is
+    the logarithm of the score's share after the softmax over all entries, in nats.
     """
 
     index: int
     place: int | None = None
     weight: float = 1.0
     output: str = "logits"
+    is_log: bool = False
 
     def moved(self, new: Sequence[int]) -> "Term":
         """Give the same term for an input in which the tokens stand elsewhere.
@@ -34,7 +37,7 @@ class Term:
         """
         place = None if self.place is None else new[self.place]
         index = new[self.index] if self.output in SPANS else self.index
-        return Term(index, place, self.weight, self.output)
+        return replace(self, index=index, place=place)
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -44,6 +47,14 @@ class Term:
 
 
 Quantity = tuple[Term, ...]
+
+
+def most_rows(model: LoadedModel, quantity: Quantity) -> int:
+    """Say how many inputs may be read at once, so that the scores over the vocabulary stay few."""
+    if model.hf_model.get_output_embeddings() is None:
+        return _N_LOGITS
+    n_known = int(model.hf_model.config.get_text_config().vocab_size)
+    return max(1, _N_LOGITS // (n_known * max(1, len(quantity))))
 
 
 def read(
@@ -67,8 +78,11 @@ def read(
         logits = asked_logits(model, inputs, places=(rows, places), keeps_gradient=keeps_gradient).float()
         ids = torch.tensor([term.index for _, term in terms], device=model.device)
         weights = torch.tensor([term.weight for _, term in terms], device=model.device)
-        chosen = logits.gather(1, ids[:, None])[:, 0] * weights
-        return torch.zeros(len(quantities), device=model.device).index_add(0, rows, chosen)
+        chosen = logits.gather(1, ids[:, None])[:, 0]
+        if any(term.is_log for _, term in terms):
+            is_log = torch.tensor([term.is_log for _, term in terms], device=model.device)
+            chosen = chosen - torch.where(is_log, logits.logsumexp(dim=1), 0.0)
+        return torch.zeros(len(quantities), device=model.device).index_add(0, rows, chosen * weights)
     with torch.set_grad_enabled(keeps_gradient), edited(model, inputs):
         output = model.hf_model(**accepted(model.hf_model, inputs))
     return torch.stack([_sum(output, row, quantity=quantity) for row, quantity in enumerate(quantities)])
@@ -79,6 +93,7 @@ def _sum(output: dict[str, Tensor], row: int, *, quantity: Quantity) -> Tensor:
     found = torch.zeros(())
     for term in quantity:
         scores = output[term.output][row].float()
-        own = scores[term.index] if term.place is None else scores[term.place, term.index]
+        scores = scores if term.place is None else scores[term.place]
+        own = scores[term.index] - scores.logsumexp(dim=-1) if term.is_log else scores[term.index]
         found = found.to(own.device) + term.weight * own
     return found

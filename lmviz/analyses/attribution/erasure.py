@@ -35,8 +35,9 @@ def erasure(model: "LoadedModel", params: Params, *, on_progress: Progress = ign
         on_progress: Told after every batch.
 
     Returns:
-        Signed scores in logits: the quantity on the input less that without the token; the pieces of a word share its
-        score. They claim no sum, so the residue is NaN. Special tokens, and the mask that asks, stay and have 0.
+        Signed scores in logits or nats: the quantity on the input less that without the token; the pieces of a word
+        share its score. They claim no sum, so the residue is NaN. Special tokens, and the mask that asks, stay and have
+        0.
 
     Raises:
         InvalidParameter: No such baseline or unit.

@@ -42,7 +42,7 @@ def gradient_shap(model: "LoadedModel", params: Params, *, on_progress: Progress
         on_progress: Told after every batch.
 
     Returns:
-        Signed scores in logits; special tokens, and the mask that asks, have 0. The provenance has both values.
+        Signed scores in logits or nats; special tokens, and the mask that asks, have 0. The provenance has both values.
 
     Raises:
         InvalidParameter: No such baseline, or an impossible number of samples or seed.

@@ -29,8 +29,8 @@ def input_x_gradient(model: "LoadedModel", params: Params, *, on_progress: Progr
         on_progress: Told when the model has run.
 
     Returns:
-        Signed scores in logits: the first-order estimate of what goes when an embedding shrinks to zero. They claim no
-        sum, so the residue is NaN.
+        Signed scores in logits or nats: the first-order estimate of what goes when an embedding shrinks to zero. They
+        claim no sum, so the residue is NaN.
 
     Raises:
         LmvizError: As `lmviz.analyses.attribution.targets.explained`.

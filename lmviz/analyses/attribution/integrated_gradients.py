@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Told = Callable[[], None]
 MOST_STEPS = 1024
 _N_NODES = 8  # of a part of the way, when parts are halved
-_FLOOR = 1e-3  # logits: what single precision leaves of a sum
+_FLOOR = 1e-3  # logits or nats: what single precision leaves of a sum
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class _Way:
         self._model, self._target = model, target
         self._start, self._step = points[0], points[1] - points[0]
         self.n_steps = 0
+
+    @property
+    def unit(self) -> str:
+        """The unit of the quantity, of many."""
+        return f"{self._target.unit}s"
 
     def values(self, places: Sequence[float]) -> list[float]:
         """Give the quantity at some places, 0 the baseline and 1 the input."""
@@ -108,7 +113,7 @@ def integrated_gradients(model: "LoadedModel", params: Params, *, on_progress: P
         on_progress: Told after every batch.
 
     Returns:
-        Signed scores in logits that add up, but for the residue, to the quantity on the input less that on the
+        Signed scores in logits or nats that add up, but for the residue, to the quantity on the input less that on the
         baseline. Special tokens, and the mask that asks, are the same in both and have 0. The provenance has both
         values and `steps`.
 
@@ -154,7 +159,7 @@ def _halved(
         rough = [part for part in known if abs(part.residue) > allowed * (part.end - part.start)]
         left = sum(abs(part.residue) for part in (*done, *known))
         share = max(share, min(0.99, max(allowed / left, way.n_steps / MOST_STEPS) if left else 0.99))
-        on_progress(share, f"{way.n_steps} steps, {left:.2g} logits left over")
+        on_progress(share, f"{way.n_steps} steps, {left:.2g} {way.unit} left over")
         if left <= allowed or not rough:
             return [*done, *known], ""
         if way.n_steps + 2 * _N_NODES * len(rough) > MOST_STEPS:

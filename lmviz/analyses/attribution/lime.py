@@ -63,9 +63,9 @@ def lime(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore
         on_progress: Told after every batch.
 
     Returns:
-        Signed scores in the unit of the quantity, the regression's weights; the pieces of a word share its score. They
-        claim no sum, so the residue is NaN; `r_squared` in the provenance, and the note, say how well the linear
-        picture fits. Special tokens, and the mask that asks, stay and have 0.
+        Signed scores in logits or nats, the regression's weights; the pieces of a word share its score. They claim no
+        sum, so the residue is NaN; `r_squared` in the provenance, and the note, say how well the linear picture fits.
+        Special tokens, and the mask that asks, stay and have 0.
 
     Raises:
         InvalidParameter: No such baseline or unit, or an impossible number of samples, seed, width or penalty.

@@ -29,8 +29,8 @@ def saliency(model: "LoadedModel", params: Params, *, on_progress: Progress = ig
         on_progress: Told when the model has run.
 
     Returns:
-        Lengths, 0 or more, in logits per unit of the embedding. They have no sign and add up to nothing, so the residue
-        is NaN.
+        Lengths, 0 or more, in logits or nats per unit of the embedding. They have no sign and add up to nothing, so the
+        residue is NaN.
 
     Raises:
         LmvizError: As `lmviz.analyses.attribution.targets.explained`.
@@ -39,7 +39,7 @@ def saliency(model: "LoadedModel", params: Params, *, on_progress: Progress = ig
     value, _, gradient = gradient_at_input(model, target)
     on_progress(0.9, "The model has run")
     lengths = np.linalg.norm(gradient.astype(np.float64), axis=1)
-    note = "Lengths of the gradient: they have no sign and do not add up to the logit."
+    note = "Lengths of the gradient: they have no sign and do not add up to anything."
     return token_scores(target, lengths, value=value, note=note)
 
 

@@ -29,13 +29,16 @@ def token_scores(
         note: What a reader has to know.
         **facts: What else the provenance is to say, such as the number of steps.
     """
+    if target.n_text is not None:
+        scores = np.where(np.arange(len(scores)) < target.n_text, scores, 0.0)
+        note = " ".join(filter(None, (note, "The continuation is what is explained; its tokens have 0.")))
     both = {"value": value} if math.isnan(baseline_value) else {"value": value, "baseline_value": baseline_value}
     return TokenScores(
         tokens=target.encoding.table.tokens,
         scores=scores.astype(np.float32),
         target=target.name,
         residue=value - baseline_value - float(scores.sum(dtype=np.float64)),
-        unit="logit",
+        unit=target.unit,
         table=target.encoding.table,
         note=note,
         provenance={**both, **facts},

@@ -45,9 +45,9 @@ def shapley_sampling(model: "LoadedModel", params: Params, *, on_progress: Progr
         on_progress: Told after every batch.
 
     Returns:
-        Signed scores in logits that add up to the quantity on the input less that with all tokens taken away; the
-        pieces of a word share its score. Special tokens, and the mask that asks, stay and have 0. The provenance has
-        both values and `passes`.
+        Signed scores in logits or nats that add up to the quantity on the input less that with all tokens taken away;
+        the pieces of a word share its score. Special tokens, and the mask that asks, stay and have 0. The provenance
+        has both values and `passes`.
 
     Raises:
         InvalidParameter: No such baseline or unit, or an impossible number of samples or seed.

@@ -1,4 +1,4 @@
-"""What is explained: one score of a model's head, or the difference of two, read where the model answers."""
+"""What is explained: a score of a model's head, the difference of two, or the log-probability of a continuation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from lmviz.analyses.predictions.abilities import can, no_language_model
 from lmviz.analyses.predictions.labels import names_of_labels
 from lmviz.analyses.predictions.token_distributions import mask_positions
-from lmviz.errors import InvalidParameter, NotForThisModel, did_you_mean
+from lmviz.errors import EmptyInput, InvalidParameter, NotForThisModel, did_you_mean
 
 if TYPE_CHECKING:
     from lmviz.capture.quantities import Quantity
@@ -26,6 +26,9 @@ class TargetParams:
     the score is read; None: after the last token of a decoder, at the first mask of an encoder, at the first word for
     a head that tags tokens, at the best place for one that finds answers (`text` is the question there and `text_pair`
     the text with the answer).
+
+    With `continuation` it is the log-probability of that whole text after the first, in nats, of a decoder; the blank
+    between both belongs to it, as in " Paris.". Its tokens stay whatever is taken away.
     """
 
     text: str
@@ -33,34 +36,41 @@ class TargetParams:
     target: str | None = None
     contrast: str | None = None
     position: int | None = None
+    continuation: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Explained:
     """An input and the quantity that is read from it; `name` says it in words.
 
-    `is_fixed` marks the tokens that stay whatever is taken away: special ones, and the mask that asks.
+    `is_fixed` marks the tokens that stay whatever is taken away: special ones, the mask that asks, and those of a
+    continuation, which come after the first `n_text` tokens; None: there is none. `unit` is "logit" or "nat".
     """
 
     encoding: "Encoding"
     quantity: "Quantity"
     name: str
     is_fixed: np.ndarray
+    n_text: int | None = None
+    unit: str = "logit"
 
 
 def explained(model: "LoadedModel", params: TargetParams) -> Explained:
     """Find out what is to be explained.
 
     Raises:
-        NotForThisModel: The model has no head whose scores could be explained.
+        NotForThisModel: The model has no head whose scores could be explained, or continues no text.
         NoMaskToken: An encoder's text has no mask.
         NotOneToken: A target is no single token.
-        InvalidParameter: A label or position that does not exist.
+        EmptyInput: There is no text, or the continuation is empty.
+        InvalidParameter: A label or position that does not exist, or a target beside a continuation.
     """
     from lmviz.capture.gradients import check_differentiable
     from lmviz.capture.tokens import encode
 
     check_differentiable(model)
+    if params.continuation is not None:
+        return _of_continuation(model, params, params.continuation)
     encoding = encode(model, params.text, params.text_pair)
     lacking = no_language_model(model)
     if not lacking:
@@ -79,6 +89,43 @@ def explained(model: "LoadedModel", params: TargetParams) -> Explained:
     if model.kind == "encoder" and model.tokenizer.mask_token_id is not None:
         fixed |= np.array(encoding.table.ids) == model.tokenizer.mask_token_id
     return Explained(encoding, quantity, name, fixed)
+
+
+def check_continues(model: "LoadedModel") -> None:
+    """Refuse a model that gives no probabilities of what follows a text.
+
+    Raises:
+        NotForThisModel: An encoder, or a model without a language-model head.
+    """
+    if model.kind == "encoder":
+        raise NotForThisModel(
+            f"{model.id} is an encoder: it continues no text. Explain what it puts in the place of a mask, without a "
+            "continuation, or choose a decoder such as smollm2-135m."
+        )
+    lacking = no_language_model(model)
+    if lacking:
+        raise NotForThisModel(lacking)
+
+
+def _of_continuation(model: "LoadedModel", params: TargetParams, continuation: str) -> Explained:
+    """Explain the log-probability of what follows the text: the sum over its tokens."""
+    from lmviz.capture.given_ids import continued
+    from lmviz.capture.quantities import Term
+
+    check_continues(model)
+    beside = [name for name in ("text_pair", "target", "contrast", "position") if getattr(params, name) is not None]
+    if beside:
+        raise InvalidParameter(
+            f"A continuation is explained as a whole: leave out {', '.join(beside)}, or leave out continuation."
+        )
+    if not continuation:
+        raise EmptyInput("The continuation is empty. Type what follows the text, such as ' Paris.'")
+    encoding, n_text = continued(model, params.text, continuation=continuation)
+    ids = encoding.table.ids
+    quantity = tuple(Term(ids[place], place - 1, is_log=True) for place in range(n_text, len(ids)))
+    fixed = np.array(encoding.table.special)
+    fixed[n_text:] = True
+    return Explained(encoding, quantity, f"log p({continuation!r})", fixed, n_text, "nat")
 
 
 def _of_tokens(model: "LoadedModel", encoding: "Encoding", params: TargetParams) -> "tuple[Quantity, str]":
