@@ -69,7 +69,7 @@ def beginning(encoding: Encoding, n_tokens: int) -> Encoding:
     """Give the first tokens of an input of one text as an input."""
     table = encoding.table
     own: dict[str, Any] = {item.name: getattr(table, item.name) for item in fields(table)}
-    cut = {name: value[:n_tokens] if isinstance(value, tuple) else value for name, value in own.items()}
+    cut: dict[str, Any] = {name: value[:n_tokens] if isinstance(value, tuple) else value for name, value in own.items()}
     types = encoding.token_type_ids
     return Encoding(
         table=TokenTable(**cut),

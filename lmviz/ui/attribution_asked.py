@@ -7,6 +7,7 @@ from typing import Any
 from lmviz.analyses.attribution.methods import METHODS, method, params_of, takes
 from lmviz.analyses.attribution.targets import Explained, TargetParams, explained
 from lmviz.analyses.base import Progress
+from lmviz.analyses.predictions.abilities import can, no_language_model
 from lmviz.capture import budget
 from lmviz.errors import Cancelled, LmvizError
 from lmviz.results import TokenScores
@@ -149,6 +150,8 @@ def ask(model: Any, chosen: Selection) -> Asked:
 def target_of(model: Any, chosen: Selection) -> TargetParams:
     """Give what is explained; a token that is looked at counts where the model answers at any token."""
     given: dict[str, Any] = {name: text for name, text in chosen.texts.items() if name != "target_text"}
+    if chosen.continuation and model.kind == "decoder" and not no_language_model(model):
+        return TargetParams(**given, continuation=chosen.continuation)
     if chosen.answer:
         given["target"] = chosen.answer
     if chosen.contrast:
@@ -160,7 +163,6 @@ def target_of(model: Any, chosen: Selection) -> TargetParams:
 
 def _answers_at(model: Any, chosen: Selection) -> bool:
     """Say whether the model has an answer at the token that is looked at; an encoder's is at its masks."""
-    from lmviz.analyses.predictions.abilities import can, no_language_model
     from lmviz.capture.tokens import encode
 
     if no_language_model(model):

@@ -51,14 +51,8 @@ def _drawn(asked: Asked, task: Task | None, *, was_running: bool) -> None:
 
 def _quantity(asked: Asked, answers: Mapping[Row, Any]) -> None:
     """Say what is explained, and its value here and from each baseline."""
-    found = asked.explained
-    place = found.quantity[0].place
     scores = attribution_asked.scores_of(answers)
     facts = next((result.provenance for result in scores.values()), None)
-    unit = next((result.unit for result in scores.values()), "logit")
-    where = "" if place is None else f" at “{frame.plain(named(found.encoding.table.tokens[place]))}” ({place})"
-    noun = "Logit difference" if len(found.quantity) > 1 else unit.capitalize()
-    name = " − ".join(named(part) for part in found.name.split(" − "))
     value = "" if facts is None else f": **{figure(float(facts['value']))}**"
     empty = {
         row.baseline: float(result.provenance["baseline_value"])
@@ -66,7 +60,17 @@ def _quantity(asked: Asked, answers: Mapping[Row, Any]) -> None:
         if "baseline_value" in result.provenance
     }
     said = ", ".join(f"{figure(number)} from {baseline}" for baseline, number in empty.items())
-    st.markdown(f"{noun} of **{frame.plain(name)}**{where}{value}{f'; with all words gone, {said}' if said else ''}")
+    st.markdown(f"{_name(asked)}{value}{f'; with all words gone, {said}' if said else ''}")
+
+
+def _name(asked: Asked) -> str:
+    """Name what is explained: a logit, a difference of two, or the log-probability of a continuation in nats."""
+    found = asked.explained
+    if found.n_text is not None:
+        return f"Log-probability of “{frame.plain(named(asked.target.continuation or ''))}” in nats"
+    place, noun = found.quantity[0].place, "Logit difference" if len(found.quantity) > 1 else "Logit"
+    where = "" if place is None else f" at “{frame.plain(named(found.encoding.table.tokens[place]))}” ({place})"
+    return f"{noun} of **{frame.plain(' − '.join(named(part) for part in found.name.split(' − ')))}**{where}"
 
 
 def _shown() -> str:

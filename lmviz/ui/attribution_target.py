@@ -29,6 +29,28 @@ def ask(model: Any) -> None:
         _box(model, "answer", label="Why", options={OWN: _first(offered), **offered}, is_open=is_open)
         if has_contrast:
             _box(model, "contrast", label="rather than", options={NOTHING: "(nothing)", **offered}, is_open=is_open)
+        if model.kind == "decoder" and is_open:
+            _ask_continuation()
+
+
+def _ask_continuation() -> None:
+    """Ask for a whole text that follows; while there is one, it is explained."""
+    selection.keep_widget("continuation", selection.current().continuation)
+    st.text_input(
+        "or a whole continuation",
+        key="continuation",
+        on_change=_take_continuation,
+        placeholder="such as Paris, of course.",
+        width=280,
+        help="Its log-probability after the text is explained, in nats, in place of one token.",
+    )
+
+
+def _take_continuation() -> None:
+    """Take over what was typed; a word that follows a text has a space before it."""
+    typed_ = st.session_state["continuation"]
+    follows = selection.current().text[-1:].strip() and typed_[:1].isalnum()
+    selection.change(continuation=f" {typed_}" if follows else typed_)
 
 
 def _first(offered: Mapping[str, str]) -> str:

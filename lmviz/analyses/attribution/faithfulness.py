@@ -87,7 +87,7 @@ def _resolved(model: "LoadedModel", params: Params, target: Explained) -> tuple[
     """Say what is explained so that a model with other weights is asked for the same; whether that can be said."""
     shared = {item.name: getattr(params, item.name) for item in fields(TargetParams)}
     own, first = TargetParams(**shared), target.quantity[0]
-    if own.target is not None:
+    if own.target is not None or own.continuation is not None:
         return own, True
     if first.output != "logits":  # the start or the end of an answer
         return replace(own, target=first.output.removesuffix("_logits"), position=first.index), True

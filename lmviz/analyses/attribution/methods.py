@@ -10,6 +10,8 @@ from lmviz.analyses.attribution import (
     gradient_shap,
     input_x_gradient,
     integrated_gradients,
+    kernel_shap,
+    lime,
     saliency,
     shapley_sampling,
 )
@@ -28,6 +30,8 @@ _MODULES: tuple[ModuleType, ...] = (
     gradient_shap,
     erasure,
     shapley_sampling,
+    kernel_shap,
+    lime,
 )
 METHODS: Mapping[str, Analysis[Any, TokenScores]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 UNSIGNED = frozenset({"saliency"})  # lengths and the like: a large one may speak for the answer or against it
