@@ -12,6 +12,8 @@ from lmviz.analyses.attention import (
     value_weighted_attention,
 )
 from lmviz.analyses.attribution import (
+    attention_relevance,
+    attention_x_gradient,
     erasure,
     faithfulness,
     gradient_shap,
@@ -19,6 +21,7 @@ from lmviz.analyses.attribution import (
     integrated_gradients,
     kernel_shap,
     lime,
+    rollout_scores,
     saliency,
     shapley_sampling,
 )
@@ -66,6 +69,9 @@ _MODULES: tuple[ModuleType, ...] = (
     shapley_sampling,
     kernel_shap,
     lime,
+    attention_x_gradient,
+    attention_relevance,
+    rollout_scores,
 )
 _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 ANALYSES: dict[str, Analysis[Any, Any]] = {

@@ -107,7 +107,7 @@ def _batches(
     n_tokens = len(encoding.table)
     most = min(max(1, _N_TOKENS // n_tokens), most_rows(model, quantity))
     if keeps_gradient:
-        most = min(most, _most_rows(model, n_tokens))
+        most = min(most, rows_in_memory(model, n_tokens))
     else:
         budget.check(model, n_tokens, places=())
     rest = iter(points)
@@ -115,8 +115,8 @@ def _batches(
         yield np.stack(chunk)
 
 
-def _most_rows(model: LoadedModel, n_tokens: int) -> int:
-    """Say how many inputs may be differentiated at once.
+def rows_in_memory(model: LoadedModel, n_tokens: int) -> int:
+    """Say how many inputs of so many tokens may be differentiated at once.
 
     Raises:
         OverBudget: Not even one.

@@ -6,12 +6,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lmviz.analyses.attribution import (
+    attention_relevance,
+    attention_x_gradient,
     erasure,
     gradient_shap,
     input_x_gradient,
     integrated_gradients,
     kernel_shap,
     lime,
+    rollout_scores,
     saliency,
     shapley_sampling,
 )
@@ -32,9 +35,14 @@ _MODULES: tuple[ModuleType, ...] = (
     shapley_sampling,
     kernel_shap,
     lime,
+    attention_x_gradient,
+    attention_relevance,
+    rollout_scores,
 )
 METHODS: Mapping[str, Analysis[Any, TokenScores]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
-UNSIGNED = frozenset({"saliency"})  # lengths and the like: a large one may speak for the answer or against it
+UNSIGNED = frozenset(
+    {"saliency", "attention-relevance", "rollout-scores"}
+)  # lengths and the like: a large one may speak for the answer or against it
 
 
 def method(slug: str) -> Analysis[Any, TokenScores]:
