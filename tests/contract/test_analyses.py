@@ -27,7 +27,7 @@ from tests.tiny_heads import tiny_head
 
 FAMILIES = ("bert", "gpt2", "llama", "t5")
 PAIRS = tuple((f"the {one} sat", f"the {other} sat") for one, other in zip("aceghikl", "bdfjmnop", strict=True))
-SLOW = ("bias-removal",)  # fits probes for every answer
+SLOW = (*SOURCES, "faithfulness")  # many passes for every answer
 EXTRA: dict[str, dict[str, Any]] = {
     "query-key": {"layer": 1, "head": 2, "query": 1},
     "next-sentence": {"text_pair": "the dog sat"},
