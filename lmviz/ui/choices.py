@@ -23,6 +23,7 @@ COMPARED = (
     "attention-rollout",
     "head-statistics",
     "cka",
+    "attribution",
     "classify",
     "next-sentence",
     "tag-tokens",

@@ -7,6 +7,7 @@ import streamlit as st
 
 from lmviz.errors import LmvizError
 from lmviz.ui import (
+    compare_attribution,
     compare_heads,
     compare_labels,
     compare_rows,
@@ -32,6 +33,7 @@ SECTIONS: Mapping[str, Callable[[Pairing], None]] = {
     "attention-rollout": compare_heads.rollout,
     "head-statistics": compare_heads.statistics,
     "cka": compare_heads.layers,
+    "attribution": compare_attribution.attribution,
     "rows": compare_rows.rows,
 }
 EXAMPLES = (  # label, what is looked at

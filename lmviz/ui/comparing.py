@@ -34,6 +34,7 @@ TITLES: Mapping[str, str] = {
     "attention-rollout": "Rollout",
     "head-statistics": "Head statistics",
     "cka": "Layers",
+    "attribution": "Attribution",
     "rows": "Many texts",
 }
 _NEEDS: Mapping[str, tuple[str, ...]] = {  # abilities of which each model must have one
@@ -44,6 +45,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {  # abilities of which each model must 
     "next-sentence": ("next-sentence",),
     "tag-tokens": ("tag-tokens",),
     "answer-span": ("answer-span",),
+    "attribution": ("fill-mask", "next-token", "classify", "tag-tokens", "answer-span"),
 }
 
 

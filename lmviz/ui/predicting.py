@@ -9,10 +9,12 @@ import streamlit as st
 
 from lmviz.components.tokens import EDITS, StripEdits, StripEvent, StripLook, strip_tokens, token_strip
 from lmviz.figures.wording import visible
+from lmviz.remote import is_remote
 from lmviz.results import Result, TokenTable
-from lmviz.ui import exports, frame, selection
+from lmviz.ui import exports, frame, selection, ways
 from lmviz.ui.predictions import Answer, Row
 
+_EXPLAINED = ("fill-mask", "next-token", "classify", "tags", "answer")
 Clicked = tuple[StripEvent, TokenTable] | None
 Section = Callable[[Any], Clicked]
 
@@ -86,7 +88,9 @@ def named(token: str) -> str:
 
 
 def below(answer: Answer, *, name: str) -> None:
-    """Offer the numbers as files, and say where the method comes from."""
+    """Lead to what the answer rests on, offer the numbers as files, and say where the method comes from."""
+    if name in _EXPLAINED and not is_remote(selection.current().model):
+        st.page_link(ways.ATTRIBUTION, label="Which words does this rest on?", icon=":material/format_ink_highlighter:")
     files_and_method(answer.result, name=name)
 
 

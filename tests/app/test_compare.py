@@ -63,6 +63,7 @@ SECTIONS = (
     "attention-rollout",
     "head-statistics",
     "cka",
+    "attribution",
 )
 
 
