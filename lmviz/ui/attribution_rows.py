@@ -11,7 +11,7 @@ from lmviz.analyses.attribution.methods import UNSIGNED
 from lmviz.components.tokens import StripEvent, StripLook, StripToken, token_strip
 from lmviz.engine.tasks import Task
 from lmviz.results import TokenScores
-from lmviz.ui import attribution_asked, attribution_run, exports, frame, selection
+from lmviz.ui import attribution_asked, attribution_run, compare_table, exports, frame, selection
 from lmviz.ui.attribution_asked import Asked, Failed, Row
 from lmviz.ui.attribution_views import bars, scored, table
 from lmviz.ui.attribution_words import groups
@@ -43,7 +43,7 @@ def _drawn(asked: Asked, task: Task | None, *, was_running: bool) -> None:
     shown = _shown() if answers else "words"
     scores = attribution_asked.scores_of(answers)
     if shown == "words":
-        _strips(asked, answers)
+        _strips(asked, answers, is_running=was_running)
     elif scores:
         (bars if shown == "bars" else table)(asked, scores)
     _failures(answers)
@@ -87,14 +87,14 @@ def _shown() -> str:
     )
 
 
-def _strips(asked: Asked, answers: Mapping[Row, Answer | Failed]) -> None:
+def _strips(asked: Asked, answers: Mapping[Row, Answer | Failed], *, is_running: bool) -> None:
     """Draw one strip of words for each row; a click on one asks about the answer there."""
     for row in asked.rows:
         answer = answers.get(row)
         if not isinstance(answer, Answer):
             if answer is None:  # its place, so that nothing moves when it comes
                 st.markdown(f"**{frame.plain(row.title)}**")
-                st.caption("Not there yet.")
+                st.caption("On its way." if is_running else f"Takes {_about(asked, row)}: press Explain below.")
             continue
         result: TokenScores = answer.result
         _heading(row, answer)
@@ -113,6 +113,10 @@ def _strips(asked: Asked, answers: Mapping[Row, Answer | Failed]) -> None:
             "Orange speaks for the answer, blue against it; each row has a scale of its own. Special tokens and the "
             "mask that asks are left as they are. Click a word of a decoder to explain what comes after it."
         )
+
+
+def _about(asked: Asked, row: Row) -> str:
+    return f"about {compare_table.duration(asked.seconds(row))}"
 
 
 def _heading(row: Row, answer: Answer) -> None:
