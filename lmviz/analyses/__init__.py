@@ -14,12 +14,14 @@ from lmviz.analyses.attention import (
 from lmviz.analyses.attribution import (
     attention_relevance,
     attention_x_gradient,
+    deeplift,
     erasure,
     faithfulness,
     gradient_shap,
     input_x_gradient,
     integrated_gradients,
     kernel_shap,
+    layer_integrated_gradients,
     lime,
     rollout_scores,
     saliency,
@@ -69,9 +71,11 @@ _MODULES: tuple[ModuleType, ...] = (
     shapley_sampling,
     kernel_shap,
     lime,
+    deeplift,
     attention_x_gradient,
     attention_relevance,
     rollout_scores,
+    layer_integrated_gradients,
 )
 _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 ANALYSES: dict[str, Analysis[Any, Any]] = {

@@ -1,6 +1,6 @@
 """A number to be explained: a weighted sum of what a model's head says, read from a batch of inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -85,11 +85,11 @@ def read(
         return torch.zeros(len(quantities), device=model.device).index_add(0, rows, chosen * weights)
     with torch.set_grad_enabled(keeps_gradient), edited(model, inputs):
         output = model.hf_model(**accepted(model.hf_model, inputs))
-    return torch.stack([_sum(output, row, quantity=quantity) for row, quantity in enumerate(quantities)])
+    return torch.stack([of_output(output, row, quantity=quantity) for row, quantity in enumerate(quantities)])
 
 
-def _sum(output: dict[str, Tensor], row: int, *, quantity: Quantity) -> Tensor:
-    """Add up the terms of one row."""
+def of_output(output: Mapping[str, Tensor], row: int, *, quantity: Quantity) -> Tensor:
+    """Add up the terms of one row of what a model gave, in float32."""
     found = torch.zeros(())
     for term in quantity:
         scores = output[term.output][row].float()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lmviz.analyses.attribution import (
     attention_relevance,
     attention_x_gradient,
+    deeplift,
     erasure,
     gradient_shap,
     input_x_gradient,
@@ -35,6 +36,7 @@ _MODULES: tuple[ModuleType, ...] = (
     shapley_sampling,
     kernel_shap,
     lime,
+    deeplift,
     attention_x_gradient,
     attention_relevance,
     rollout_scores,
