@@ -18,7 +18,7 @@ from lmviz.ui.selection import Selection
 USUAL_METHODS = ("integrated-gradients", "input-x-gradient", "erasure")
 USUAL_BASELINE = "pad"
 TOLERANCE = 0.01  # of the difference: where integrated gradients stops
-_GRADIENT = 2.5  # passes that a gradient takes
+GRADIENT = 2.5  # passes that a gradient takes
 _BATCH = 1024  # tokens of a batch
 _STEPS = 128  # of integrated gradients with a tolerance: a guess, for they are found on the way
 
@@ -123,12 +123,12 @@ def passes(slug: str, n_tokens: int) -> float:
     """Say about how many forward passes a method takes."""
     own = method(slug).params(text="")
     if takes(slug, "n_steps"):
-        return _STEPS * _GRADIENT
+        return _STEPS * GRADIENT
     if slug == "shapley-sampling":
         return float(own.n_samples * n_tokens)
     if takes(slug, "n_samples"):
-        return float(own.n_samples) * (_GRADIENT if slug == "gradient-shap" else 1)
-    return float(n_tokens) if slug == "erasure" else 2 * _GRADIENT
+        return float(own.n_samples) * (GRADIENT if slug == "gradient-shap" else 1)
+    return float(n_tokens) if slug == "erasure" else 2 * GRADIENT
 
 
 def ask(model: Any, chosen: Selection) -> Asked:

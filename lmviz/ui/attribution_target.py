@@ -30,14 +30,14 @@ def ask(model: Any) -> None:
         if has_contrast:
             _box(model, "contrast", label="rather than", options={NOTHING: "(nothing)", **offered}, is_open=is_open)
         if model.kind == "decoder" and is_open:
-            _ask_continuation()
+            ask_continuation()
 
 
-def _ask_continuation() -> None:
+def ask_continuation(label: str = "or a whole continuation") -> None:
     """Ask for a whole text that follows; while there is one, it is explained."""
     selection.keep_widget("continuation", selection.current().continuation)
     st.text_input(
-        "or a whole continuation",
+        label,
         key="continuation",
         on_change=_take_continuation,
         placeholder="such as Paris, of course.",
