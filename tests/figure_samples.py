@@ -15,6 +15,7 @@ from lmviz.results import (
     ContinuationTree,
     Difference,
     Faithfulness,
+    GeneratedScores,
     LabelProbabilities,
     LayerHeadGrid,
     LayerMatrix,
@@ -103,6 +104,19 @@ def token_scores(tokens: Sequence[str]) -> TokenScores:
     return TokenScores(
         tokens=tuple(tokens), scores=scores, target=INJECTION, residue=0.1, unit="logits", provenance=PROVENANCE
     )
+
+
+def generated_scores(tokens: Sequence[str]) -> GeneratedScores:
+    """Take the later half of the tokens for written ones, each with a number for every token before it."""
+    size = len(tokens)
+    n_source = (size + 1) // 2
+    scores = np.random.default_rng(9).normal(size=(size - n_source, size)).astype(np.float32)
+    scores[np.arange(size) >= n_source + np.arange(size - n_source)[:, None]] = np.nan
+    each = np.ones(size - n_source, dtype=np.float32)
+    return GeneratedScores(
+        tokens=tuple(tokens), n_source=n_source, scores=scores, values=each, baseline_values=each, residues=each,
+        unit="logit", method="input-x-gradient", table=table(tokens), note=INJECTION, provenance=PROVENANCE,
+    )  # fmt: skip
 
 
 def layer_position_grid(tokens: Sequence[str]) -> LayerPositionGrid:
@@ -291,4 +305,5 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "RowAnswers": row_answers,
     "ConceptRemoval": concept_removal,
     "Faithfulness": faithfulness,
+    "GeneratedScores": generated_scores,
 }

@@ -17,6 +17,7 @@ from lmviz.analyses.attribution import (
     deeplift,
     erasure,
     faithfulness,
+    generation,
     gradient_shap,
     input_x_gradient,
     integrated_gradients,
@@ -81,6 +82,7 @@ _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALY
 ANALYSES: dict[str, Analysis[Any, Any]] = {
     **_COMPARABLE,
     faithfulness.ANALYSIS.slug: faithfulness.ANALYSIS,
+    generation.ANALYSIS.slug: generation.ANALYSIS,
     **benchmarks.ANALYSES,
     bias_localisation.ANALYSIS.slug: bias_localisation.ANALYSIS,
     removal.ANALYSIS.slug: removal.ANALYSIS,

@@ -95,9 +95,13 @@ def _read(
     model: LoadedModel, encoding: Encoding, *, embeddings: Tensor, quantity: Quantity, keeps_gradient: bool
 ) -> Tensor:
     n_rows = len(embeddings)
-    inputs = {name: value.expand(n_rows, -1) for name, value in encoding.inputs().items() if name != "input_ids"}
-    given = {**inputs, "inputs_embeds": embeddings}
+    given = {**same_for_all(encoding, n_rows), "inputs_embeds": embeddings}
     return read(model, given, quantities=[quantity] * n_rows, keeps_gradient=keeps_gradient)
+
+
+def same_for_all(encoding: Encoding, n_rows: int) -> dict[str, Tensor]:
+    """Give the mask and the segments of an input for many rows that differ in their embeddings."""
+    return {name: value.expand(n_rows, -1) for name, value in encoding.inputs().items() if name != "input_ids"}
 
 
 def _batches(

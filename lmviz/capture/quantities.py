@@ -58,34 +58,41 @@ def most_rows(model: LoadedModel, quantity: Quantity) -> int:
 
 
 def read(
-    model: LoadedModel, inputs: dict[str, Tensor], *, quantities: Sequence[Quantity], keeps_gradient: bool = False
+    model: LoadedModel,
+    inputs: dict[str, Tensor],
+    *,
+    quantities: Sequence[Quantity],
+    rows: Sequence[int] | None = None,
+    keeps_gradient: bool = False,
 ) -> Tensor:
-    """Run a batch and read a quantity from each of its rows.
+    """Run a batch and read a quantity from each of its rows, or several.
 
     Args:
         model: A model with a head, no encoder-decoder.
         inputs: Of the forward pass, padded.
-        quantities: That of each row.
+        quantities: What is read.
+        rows: The row that each is read from; None: each row in its turn.
         keeps_gradient: Whether the numbers can be differentiated by what was given.
 
     Returns:
-        (row,), in float32.
+        (quantity,), in float32.
     """
+    of = range(len(quantities)) if rows is None else rows
     if model.hf_model.get_output_embeddings() is not None:
-        terms = [(row, term) for row, quantity in enumerate(quantities) for term in quantity]
-        rows = torch.tensor([row for row, _ in terms], device=model.device)
-        places = torch.tensor([term.place or 0 for _, term in terms], device=model.device)
-        logits = asked_logits(model, inputs, places=(rows, places), keeps_gradient=keeps_gradient).float()
+        terms = [(number, term) for number, quantity in enumerate(quantities) for term in quantity]
+        numbers = torch.tensor([number for number, _ in terms], device=model.device)
+        at = torch.tensor([(of[number], term.place or 0) for number, term in terms], device=model.device)
+        logits = asked_logits(model, inputs, places=(at[:, 0], at[:, 1]), keeps_gradient=keeps_gradient).float()
         ids = torch.tensor([term.index for _, term in terms], device=model.device)
         weights = torch.tensor([term.weight for _, term in terms], device=model.device)
         chosen = logits.gather(1, ids[:, None])[:, 0]
         if any(term.is_log for _, term in terms):
             is_log = torch.tensor([term.is_log for _, term in terms], device=model.device)
             chosen = chosen - torch.where(is_log, logits.logsumexp(dim=1), 0.0)
-        return torch.zeros(len(quantities), device=model.device).index_add(0, rows, chosen * weights)
+        return torch.zeros(len(quantities), device=model.device).index_add(0, numbers, chosen * weights)
     with torch.set_grad_enabled(keeps_gradient), edited(model, inputs):
         output = model.hf_model(**accepted(model.hf_model, inputs))
-    return torch.stack([of_output(output, row, quantity=quantity) for row, quantity in enumerate(quantities)])
+    return torch.stack([of_output(output, row, quantity=own) for row, own in zip(of, quantities, strict=True)])
 
 
 def of_output(output: Mapping[str, Tensor], row: int, *, quantity: Quantity) -> Tensor:

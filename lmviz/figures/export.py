@@ -14,6 +14,7 @@ from lmviz.figures.bars import token_distributions, token_scores
 from lmviz.figures.differences import difference, layer_matrix
 from lmviz.figures.documents import Page, document
 from lmviz.figures.faithfulness import faithfulness
+from lmviz.figures.generated import generated_scores
 from lmviz.figures.heatmaps import (
     attention_grid,
     layer_head_grid,
@@ -37,6 +38,7 @@ from lmviz.results import (
     ContinuationTree,
     Difference,
     Faithfulness,
+    GeneratedScores,
     LabelProbabilities,
     LayerHeadGrid,
     LayerMatrix,
@@ -74,6 +76,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     RowAnswers: row_answers,
     ConceptRemoval: concept_removal,
     Faithfulness: faithfulness,
+    GeneratedScores: generated_scores,
 }
 
 

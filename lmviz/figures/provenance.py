@@ -14,11 +14,20 @@ _NAMES = {
     "LayerHeadGrid": "Layer × head",
     "BiasLocalisation": "Where a preference sits",
     "TokenDistributions": "Most probable tokens",
+    "GeneratedScores": "What written tokens rest on",
     "PairScores": "Preference in pairs",
 }
 _LIMIT = 600
 _SHORTEST = 40  # characters of what was typed that are always left
-_TYPED = ("text", "text_pair", "target_text", "text_b", "text_pair_b", "question")  # parameters of any length
+_TYPED = (
+    "text",
+    "text_pair",
+    "target_text",
+    "continuation",
+    "text_b",
+    "text_pair_b",
+    "question",
+)  # parameters of any length
 
 
 def title(result: Result) -> str:

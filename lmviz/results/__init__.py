@@ -4,6 +4,7 @@ from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyPro
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.faithfulness import Faithfulness
+from lmviz.results.generated import GeneratedScores
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
 from lmviz.results.localisation import BiasLocalisation
 from lmviz.results.pairs import PairScores
@@ -23,6 +24,7 @@ __all__ = [
     "ContinuationTree",
     "Difference",
     "Faithfulness",
+    "GeneratedScores",
     "LabelProbabilities",
     "LayerHeadGrid",
     "LayerMatrix",

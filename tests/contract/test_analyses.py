@@ -53,6 +53,7 @@ ONLY = {  # families that can have the analysis, where it is not all
     "joint-fill": ("bert",),
     **{slug: ("bert", "gpt2", "llama") for slug, known in ANALYSES.items() if known.group == "attribution"},
     "generate": ("gpt2", "llama", "t5"),
+    "generation-attribution": ("gpt2", "llama"),
 }
 AWKWARD = (
     "😀 👩‍👩‍👧‍👦 ok",

@@ -10,7 +10,7 @@ from captum.attr import InputXGradient, IntegratedGradients
 
 import lmviz
 from lmviz.analyses import ANALYSES
-from lmviz.analyses.attribution.targets import TargetParams
+from lmviz.analyses.attribution.methods import METHODS
 from lmviz.capture.narrow import _cuts, cut
 from lmviz.errors import EmptyInput, InputTooLong, InvalidParameter, NotForThisModel
 from lmviz.models.loaded import LoadedModel
@@ -24,9 +24,6 @@ CASES = {
     "smollm2-135m": ("The capital of France is", " Paris, a city."),
 }
 MERGING = ("the cat s", "at on the mat")
-METHODS = [
-    slug for slug, own in ANALYSES.items() if own.group == "attribution" and issubclass(own.params, TargetParams)
-]
 
 
 @cache

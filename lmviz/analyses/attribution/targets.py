@@ -1,6 +1,8 @@
 """What is explained: a score of a model's head, the difference of two, or the log-probability of a continuation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +57,19 @@ class Explained:
     unit: str = "logit"
 
 
+_given: ContextVar[Explained | None] = ContextVar("lmviz_explained", default=None)
+
+
+@contextmanager
+def instead(target: Explained) -> Iterator[None]:
+    """Let attributions that are asked in this thread explain this, whatever their parameters say."""
+    token = _given.set(target)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
 def explained(model: "LoadedModel", params: TargetParams) -> Explained:
     """Find out what is to be explained.
 
@@ -68,6 +83,9 @@ def explained(model: "LoadedModel", params: TargetParams) -> Explained:
     from lmviz.capture.gradients import check_differentiable
     from lmviz.capture.tokens import encode
 
+    given = _given.get()
+    if given is not None:
+        return given
     check_differentiable(model)
     if params.continuation is not None:
         return _of_continuation(model, params, params.continuation)

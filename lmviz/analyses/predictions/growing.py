@@ -85,14 +85,14 @@ class Growing:
             rank=np.array(self._ranks, dtype=np.int64),
             entropy=np.array(self._entropies, dtype=np.float32),
             is_chosen=tuple(node in chosen for node in range(len(self._ids))),
-            text=_said(self.model, self.table, self.path),
+            text=said(self.model, self.table, path=self.path),
             stop_reason=self.stop_reason or "stopped",
             table=self.table,
             provenance=self.provenance,
         )
 
 
-def _said(model: "LoadedModel", table: TokenTable, path: "Path") -> str:
+def said(model: "LoadedModel", table: TokenTable, *, path: "Path") -> str:
     """Say what new tokens read like where they stand: with the space that some tokenizers drop at the beginning."""
 
     def decoded(ids: "Path") -> str:
