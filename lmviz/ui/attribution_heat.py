@@ -46,7 +46,7 @@ def heat(
         "field": "value",
         "type": "quantitative",
         "title": names[2],
-        "scale": {"domain": [-(top or 1.0), 0, top or 1.0], "range": [BLUE, neutral, ORANGE]},
+        "scale": {"domain": [-(top or 1.0), 0, top or 1.0], "range": [BLUE, neutral, ORANGE], "interpolate": "rgb"},
         "legend": {"orient": "top", "gradientLength": 160, "format": ".3g"},
     }
     tooltip = [{"field": "of", "title": names[0]}, {"field": "token"}, {"field": "value", "format": ".4g"}]

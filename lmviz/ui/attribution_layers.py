@@ -16,6 +16,7 @@ from lmviz.ui.predictions import Answer
 
 KEY, SLUG = "layers", "layer-integrated-gradients"
 _N_STEPS = 32
+_MUCH = 10.0  # per cent of the difference
 
 
 def draw(model: Any) -> None:
@@ -63,11 +64,15 @@ def _drawn(task: Task | None, *, key: memory.Key, was_running: bool) -> None:
         return
     result: LayerPositionGrid = answer.result
     facts = result.provenance
-    residues = [abs(float(residue)) for residue in facts["residues"]]
+    difference = abs(float(facts["value"]) - float(facts["baseline_value"])) or 1.0
+    shares = sorted(100 * abs(float(residue)) / difference for residue in facts["residues"])
     st.markdown(
-        f"**{figure(float(facts['value']))}** with all words, {figure(float(facts['baseline_value']))} without; "
-        f"the layers leave {figure(min(residues))} to {figure(max(residues))} {result.unit} over"
+        f"{frame.plain(str(facts['target']))}: **{figure(float(facts['value']))}** with all words, "
+        f"{figure(float(facts['baseline_value']))} without. The layers leave {shares[0]:.2g} to {shares[-1]:.2g} % of the "
+        "difference over."
     )
+    if shares[-1] > _MUCH:
+        frame.hint("Where much is left over, the numbers of that layer are not to be read: more steps would be needed.")
     n_layers = len(result.values)
     attribution_heat.heat(
         result.values,

@@ -21,6 +21,7 @@ from lmviz.ui import (
     selection,
 )
 from lmviz.ui.attribution_asked import Asked
+from lmviz.ui.choices import LEVELS
 from lmviz.ui.selection import Selection
 
 KINDS = {"answer": "One answer", "layers": "Layer by layer", "written": "A text it writes"}
@@ -116,15 +117,20 @@ def _how(asked: Asked, *, has_methods: bool) -> None:
             help="What stands where a word is not: padding, nothing at all (zero), the mask, or the mean of all "
             "embeddings. It is a choice, and another one gives another picture: choose two and compare.",
         )
-        selection.keep_widget("level", chosen.level)
-        st.segmented_control(
-            "For each",
-            ["word", "token"],
-            key="level",
-            on_change=controls.take("level"),
-            required=True,
-            help="The score of a word is the sum of its pieces'.",
-        )
+        if has_methods:
+            _ask_level(chosen)
+
+
+def _ask_level(chosen: Selection) -> None:
+    selection.keep_widget("level", chosen.level)
+    st.segmented_control(
+        "For each",
+        LEVELS,
+        key="level",
+        on_change=controls.take("level"),
+        required=True,
+        help="The score of a word is the sum of its pieces'.",
+    )
 
 
 def _ask_methods(chosen: Selection) -> None:

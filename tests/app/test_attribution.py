@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import lmviz
 from lmviz.analyses.attribution.methods import METHODS
+from lmviz.results import GeneratedScores
 from lmviz.ui import attribution_asked, memory
 from lmviz.ui.predicting import figure
 from lmviz.ui.selection import Selection, changed, from_url, to_url
@@ -103,3 +104,28 @@ def test_the_question_stands_in_the_link() -> None:
 def test_a_link_with_strange_words_opens_with_the_usual_ones(app: Open) -> None:
     test = app("attribution", family="gpt2", text="the cat sat", methods="nothing|known", baselines="x", level="letter")
     settled(test, until="Erasure, from pad")
+
+
+def test_what_a_model_writes_is_explained_token_by_token(app: Open, folder: Callable[[str], str]) -> None:
+    test = settled(app("attribution", family="gpt2", text="the cat sat", explained="written"))
+    test.number_input(key="written_tokens").set_value(4).run()
+    test.button(key="written_start").click().run()
+    settled(test, until="rests most on")
+    result = lmviz.run("generation-attribution", memory.model(folder("gpt2")), text="the cat sat", max_new_tokens=4)
+    assert isinstance(result, GeneratedScores)
+    assert f"({figure(float(result.values[0]))} logit" in sentences(test)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+def test_an_answer_is_explained_layer_by_layer(app: Open, folder: Callable[[str], str], family: str) -> None:
+    text = "the cat sat" if family == "gpt2" else "the [MASK] sat"
+    test = settled(app("attribution", family=family, text=text, explained="layers"))
+    test.button(key="layers_start").click().run()
+    settled(test, until="of the difference over")
+    result = lmviz.run("layer-integrated-gradients", memory.model(folder(family)), text=text)
+    assert f"**{figure(result.provenance['value'])}** with all words" in sentences(test)
+
+
+def test_a_model_that_writes_nothing_says_so(app: Open) -> None:
+    test = settled(app("attribution", family="bert", text="the [MASK] sat", explained="written"))
+    assert "writes no text" in sentences(test)
