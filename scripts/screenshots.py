@@ -32,6 +32,9 @@ PAGES = {
     "compare": "/compare?model=minilm-mlm&model_b=smollm2-135m&text=The+doctor+told+the+[MASK]+to+rest.",
     "compare-heads": f"/compare?model=minilm-mlm&text={NURSE}&text_b={MECHANIC}&compared=attention-pattern",
     "compare-surprisal": f"/compare?model=minilm-mlm&model_b=smollm2-135m&text={KEYS}&compared=surprisal",
+    "attribution": "/attribution?model=minilm-sentiment&text=A+slow+start,+but+a+wonderful+film+in+the+end.",
+    "attribution-layers": "/attribution?model=minilm-mlm&text=The+doctor+told+the+[MASK]+to+rest.&explained=layers",
+    "attribution-written": "/attribution?model=smollm2-135m&text=The+capital+of+France+is&explained=written",
     "bias": "/bias?model=minilm-mlm",
     "bias-two": "/bias?model=smollm2-135m&model_b=minilm-mlm&benchmark=minimal-pairs&limit=30",
     "bias-heads": "/bias?model=minilm-mlm&lab=localisation&limit=30",
@@ -78,6 +81,12 @@ def take(browser: Browser, address: str, page_name: str, look: str) -> None:
     elif "/predictions" in PAGES[page_name] or "/compare" in PAGES[page_name]:
         page.locator(".lmviz-token-strip, .lmviz-panels").first.wait_for(timeout=PATIENCE * 1000)
         page.get_by_text("Method, reference, caution").wait_for(timeout=PATIENCE * 1000)
+    elif "/attribution" in PAGES[page_name]:
+        page.get_by_test_id("stBaseButton-primary").click(timeout=PATIENCE * 1000)
+        page.get_by_text("Method, reference, caution").last.wait_for(timeout=3 * PATIENCE * 1000)
+        page.get_by_role("button", name="Stop").wait_for(state="detached", timeout=3 * PATIENCE * 1000)
+        if look == "light":
+            page.set_viewport_size({"width": 1440, "height": 1700})
     elif "/bias" in PAGES[page_name]:
         page.get_by_test_id("stBaseButton-primary").click(timeout=PATIENCE * 1000)
         page.get_by_text("Done: ").wait_for(timeout=3 * PATIENCE * 1000)

@@ -29,8 +29,8 @@ def faithfulness(result: Faithfulness) -> Scene:
     said = f"{shorten(visible(result.target), 60)}: {format_number(result.value)} {result.unit}"
     shapes: list[Shape] = [Label(MARGIN, TOP, said, colour=QUIET)]
     for number, curve in enumerate(("deletion", "insertion")):
-        shapes += _panel(result, curve, (left + number * (_WIDTH + _GAP), TOP + 28))
-    top = TOP + 28 + _HEIGHT + 64
+        shapes += _panel(result, curve, (left + number * (_WIDTH + _GAP), TOP + 40))
+    top = TOP + 40 + _HEIGHT + 64
     table, right = _table(result, top)
     bottom = top + (len(result.methods) + 1) * _ROW
     notes = [f"Grey: 95 of 100 random orders lie there (n = {result.n_random}). {_HOW}"]

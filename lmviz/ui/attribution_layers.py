@@ -68,8 +68,8 @@ def _drawn(task: Task | None, *, key: memory.Key, was_running: bool) -> None:
     shares = sorted(100 * abs(float(residue)) / difference for residue in facts["residues"])
     st.markdown(
         f"{frame.plain(str(facts['target']))}: **{figure(float(facts['value']))}** with all words, "
-        f"{figure(float(facts['baseline_value']))} without. The layers leave {shares[0]:.2g} to {shares[-1]:.2g} % of the "
-        "difference over."
+        f"{figure(float(facts['baseline_value']))} without. The layers leave {shares[0]:.2g} to {shares[-1]:.2g} % of "
+        "the difference over."
     )
     if shares[-1] > _MUCH:
         frame.hint("Where much is left over, the numbers of that layer are not to be read: more steps would be needed.")

@@ -240,7 +240,7 @@ def test_words_go_whole_and_their_pieces_share() -> None:
 
 # ---- models whose answer is known -----------------------------------------------------------------------------------
 
-CLAIM_A_SUM = ("integrated-gradients", "gradient-shap", "shapley-sampling")
+CLAIM_A_SUM = ("integrated-gradients", "gradient-shap", "deeplift", "shapley-sampling", "kernel-shap")
 
 
 def linear(looks: str) -> LoadedModel:
