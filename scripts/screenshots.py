@@ -42,6 +42,11 @@ PAGES = {
     "bias-variants": "/bias?model=minilm-mlm&lab=variants&limit=30",
     "continuation": "/predictions?model=smollm2-135m&text=The+capital+of+France+is&task=next-token",
 }
+EXPLAINED = {  # what stands there when it is done
+    "attribution": "The first words taken away",
+    "attribution-layers": "of the difference over",
+    "attribution-written": "rests most on",
+}
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "dark"},
@@ -81,10 +86,13 @@ def take(browser: Browser, address: str, page_name: str, look: str) -> None:
     elif "/predictions" in PAGES[page_name] or "/compare" in PAGES[page_name]:
         page.locator(".lmviz-token-strip, .lmviz-panels").first.wait_for(timeout=PATIENCE * 1000)
         page.get_by_text("Method, reference, caution").wait_for(timeout=PATIENCE * 1000)
-    elif "/attribution" in PAGES[page_name]:
-        page.get_by_test_id("stBaseButton-primary").click(timeout=PATIENCE * 1000)
-        page.get_by_text("Method, reference, caution").last.wait_for(timeout=3 * PATIENCE * 1000)
-        page.get_by_role("button", name="Stop").wait_for(state="detached", timeout=3 * PATIENCE * 1000)
+    elif page_name in EXPLAINED:
+        done, button = page.get_by_text(EXPLAINED[page_name]), page.get_by_test_id("stBaseButton-primary")
+        done.or_(button).last.wait_for(timeout=PATIENCE * 1000)
+        page.wait_for_timeout(2000)  # what is quick comes by itself
+        if not done.count():  # else it is remembered from another look
+            button.last.click()
+        done.wait_for(timeout=3 * PATIENCE * 1000)
         if look == "light":
             page.set_viewport_size({"width": 1440, "height": 1700})
     elif "/bias" in PAGES[page_name]:

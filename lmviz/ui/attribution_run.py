@@ -10,7 +10,7 @@ from lmviz.ui import compare_table, frame, memory
 from lmviz.ui.attribution_asked import Asked, Row
 
 KEY = "attribution"
-AT_ONCE = 3.0  # seconds; what takes longer waits for a click
+AT_ONCE = 20.0  # seconds; it can be stopped, but what takes longer waits for a click
 _FIRST_LOOK = 0.7  # seconds that are waited before the page comes again by itself
 
 
