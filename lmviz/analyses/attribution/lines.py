@@ -83,6 +83,7 @@ def along(
     points = [(start + np.float32(place) * (end - start)).astype(np.float32) for place in line.places]
     n_source = len(end) - len(quantities)
     scores = [np.zeros(n_source + number) for number in range(len(quantities))]
+    values = np.full((2, len(quantities)), math.nan, dtype=np.float32)
     for first, last in _parts(n_source, len(quantities)):
         n_tokens = n_source + last - 1  # the last of them is read there
         own = gradients_of_each(
@@ -93,12 +94,13 @@ def along(
         )
         for slopes in own:
             row = scores[first + slopes.quantity]
+            values[1, first + slopes.quantity] = slopes.values[-1]  # right where the input is the only point
             weights = line.weights[slopes.first : slopes.first + len(slopes.values)]
             row += _scored(slopes.gradients[:, : len(row)], step[: len(row)], weights, line)
             told((first + (slopes.quantity + 1) * (slopes.first + len(slopes.values)) / len(points)) / len(quantities))
-    found = values_of_each(model, whole.encoding, points=(start, end), quantities=quantities)
-    low = np.full(len(quantities), math.nan, dtype=np.float32) if line.baseline is None else found[0]
-    return AlongLine(tuple(scores), found[1], low)
+    if line.baseline is not None:
+        values = values_of_each(model, whole.encoding, points=(start, end), quantities=quantities)
+    return AlongLine(tuple(scores), values[1], values[0])
 
 
 def _parts(n_source: int, n_generated: int) -> list[tuple[int, int]]:
