@@ -60,10 +60,10 @@ def values(
     model: LoadedModel, encoding: Encoding, *, points: Iterable[Point], quantity: Quantity
 ) -> Iterator[np.ndarray]:
     """Give the quantity at many points, batch by batch: (row,) each, in the order of the points."""
-    for batch in _batches(model, encoding, points=points, quantity=quantity, keeps_gradient=False):
+    for batch in batches(model, encoding, points=points, quantity=quantity, keeps_gradient=False):
         embeddings = tensor(model, batch).to(model.hf_model.dtype)
         with torch.no_grad():
-            yield _read(model, encoding, embeddings=embeddings, quantity=quantity, keeps_gradient=False).cpu().numpy()
+            yield read_at(model, encoding, embeddings=embeddings, quantity=quantity, keeps_gradient=False).cpu().numpy()
 
 
 def gradients(
@@ -83,17 +83,18 @@ def gradients(
     Raises:
         OverBudget: A single point would take more memory than a job may.
     """
-    for batch in _batches(model, encoding, points=points, quantity=quantity, keeps_gradient=True):
+    for batch in batches(model, encoding, points=points, quantity=quantity, keeps_gradient=True):
         with torch.enable_grad():
             embeddings = tensor(model, batch).to(model.hf_model.dtype).requires_grad_()
-            found = _read(model, encoding, embeddings=embeddings, quantity=quantity, keeps_gradient=True)
+            found = read_at(model, encoding, embeddings=embeddings, quantity=quantity, keeps_gradient=True)
             (gradient,) = torch.autograd.grad(found.sum(), embeddings)
         yield found.detach().cpu().numpy(), gradient.float().cpu().numpy()
 
 
-def _read(
+def read_at(
     model: LoadedModel, encoding: Encoding, *, embeddings: Tensor, quantity: Quantity, keeps_gradient: bool
 ) -> Tensor:
+    """Give the quantity where the model reads these embeddings, (row, position, width): (row,)."""
     n_rows = len(embeddings)
     given = {**same_for_all(encoding, n_rows), "inputs_embeds": embeddings}
     return read(model, given, quantities=[quantity] * n_rows, keeps_gradient=keeps_gradient)
@@ -104,7 +105,7 @@ def same_for_all(encoding: Encoding, n_rows: int) -> dict[str, Tensor]:
     return {name: value.expand(n_rows, -1) for name, value in encoding.inputs().items() if name != "input_ids"}
 
 
-def _batches(
+def batches(
     model: LoadedModel, encoding: Encoding, *, points: Iterable[Point], quantity: Quantity, keeps_gradient: bool
 ) -> Iterator[np.ndarray]:
     """Stack points: so many that a pass is no faster with more, and that what it keeps fits in memory."""
@@ -119,21 +120,34 @@ def _batches(
         yield np.stack(chunk)
 
 
+def check_memory(model: LoadedModel, n_tokens: int, *, n_rows: int) -> None:
+    """Refuse a pass with gradients that does not fit in memory.
+
+    Raises:
+        OverBudget: So many inputs at once take more memory than a job may.
+    """
+    needed, allowed = n_rows * _bytes(model, n_tokens), budget.limit_megabytes() * 1e6
+    if needed > allowed:
+        raise OverBudget(
+            f"The gradient of {n_tokens:,} tokens would take about {needed / 1e6:,.0f} MB; the limit is "
+            f"{allowed / 1e6:,.0f} MB. Choose a shorter text or a smaller model, or raise {budget.LIMIT_VARIABLE}."
+        )
+
+
 def rows_in_memory(model: LoadedModel, n_tokens: int) -> int:
     """Say how many inputs of so many tokens may be differentiated at once.
 
     Raises:
         OverBudget: Not even one.
     """
+    check_memory(model, n_tokens, n_rows=1)
+    return max(1, int(budget.limit_megabytes() * 1e6 / 2 // _bytes(model, n_tokens)))
+
+
+def _bytes(model: LoadedModel, n_tokens: int) -> int:
+    """Say what the gradient of one input takes."""
     config = model.hf_model.config
     width = int(getattr(config, "hidden_size", 0) or config.d_model)
     inner = int(getattr(config, "intermediate_size", 0) or 4 * width)
     per_token = _KEPT * width + 4 * inner + 3 * model.n_heads * n_tokens
-    one = _FLOAT * model.n_layers * n_tokens * per_token
-    allowed = budget.limit_megabytes() * 1e6
-    if one > allowed:
-        raise OverBudget(
-            f"The gradient of {n_tokens:,} tokens would take about {one / 1e6:,.0f} MB; the limit is "
-            f"{allowed / 1e6:,.0f} MB. Choose a shorter text or a smaller model, or raise {budget.LIMIT_VARIABLE}."
-        )
-    return max(1, int(allowed / 2 // one))
+    return _FLOAT * model.n_layers * n_tokens * per_token

@@ -1,6 +1,5 @@
 """Logits at the asked positions only: what follows the last mixing of positions runs on the asked rows."""
 
-import copy
 from collections.abc import Iterator
 from inspect import signature
 from typing import Any
@@ -13,6 +12,7 @@ from lmviz.capture.intervene_standing import edited, standing
 from lmviz.capture.trace import head_logits
 from lmviz.models import anatomy
 from lmviz.models.loaded import LoadedModel
+from lmviz.models.replacing import with_others
 
 Places = tuple[Tensor, Tensor]  # (row,) of the batch and (row,) of the positions
 _CLOSE = 1e-4  # relative; what another order of adding costs
@@ -98,6 +98,11 @@ def cut(model: LoadedModel, *, has_whole_stream: bool = False) -> str | None:
     return known[has_whole_stream]
 
 
+def cut_like(copied: LoadedModel, model: LoadedModel) -> None:
+    """Let a copy of a model that computes the same be cut where the model is, without trials of its own."""
+    _cuts[copied.hf_model] = _cuts.setdefault(model.hf_model, {})
+
+
 def _after_blocks(model: LoadedModel) -> tuple[str, ...]:
     prefix = model.hf_model.base_model_prefix
     return prefix, f"{prefix}.decoder"
@@ -139,17 +144,8 @@ def _narrow(hf_model: Any, path: str, asked: tuple[dict[str, Tensor], Places]) -
     if whole is None or whole is hf_model:
         return None
     stand_in = _Narrowed(whole, places)
-    logits = head_logits(_with(hf_model, path, stand_in)(**accepted(hf_model, inputs)))
+    logits = head_logits(with_others(hf_model, {path: stand_in})(**accepted(hf_model, inputs)))
     return logits[0] if stand_in.has_run else None
-
-
-def _with(module: nn.Module, path: str, stand_in: nn.Module) -> nn.Module:
-    """Copy the modules on a path, without their weights, and put another one at its end."""
-    name, _, rest = path.partition(".")
-    children = vars(module)["_modules"]
-    outer = copy.copy(module)
-    outer.__dict__["_modules"] = {**children, name: _with(children[name], rest, stand_in) if rest else stand_in}
-    return outer
 
 
 def _everywhere(hf_model: Any, inputs: dict[str, Tensor], places: Places) -> Tensor:

@@ -1,220 +1,208 @@
-"""DeepLIFT and integrated gradients of layers, against Captum, by other formulas, and where the answer is known."""
+"""Attributions that look inside a model, against Captum, against brute force, and where the answer is known."""
 
+import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from captum.attr import DeepLift, LayerIntegratedGradients
-from torch import nn
-from transformers import BertConfig, BertForMaskedLM, PreTrainedModel
+from captum.attr import DeepLift
+from torch import Tensor, nn
+from transformers import MixtralConfig, MixtralForCausalLM
 
 import lmviz
-from lmviz.analyses.attribution.baselines import ends
-from lmviz.analyses.attribution.targets import TargetParams, explained
-from lmviz.capture.intervene import ProjectOut, intervening
-from lmviz.capture.rescaling import rescaled
-from lmviz.errors import InvalidParameter, NotForThisModel
+from lmviz.capture.intervene import AblateHead, intervening
+from lmviz.errors import InvalidParameter, NotForThisModel, OverBudget
 from lmviz.models.loaded import LoadedModel
-from lmviz.results import LayerPositionGrid, TokenDistributions
-from tests.reference.test_attribution import TEXTS, Plain, ask, linear, model_of
+from lmviz.models.rescaling import with_rescaling
+from lmviz.results import TokenScores
+from tests.reference.test_attribution import TEXTS, Plain, linear, model_of
 from tests.tiny import tiny
 
 
-def relu_bert() -> LoadedModel:
-    hf_model, tokenizer = tiny("bert")
-    config = BertConfig(**{**hf_model.config.to_dict(), "hidden_act": "relu"})
-    other = BertForMaskedLM(config).eval()
-    other.load_state_dict(hf_model.state_dict(), strict=False)
-    return lmviz.wrap(other, tokenizer)
+def deeplift(model: LoadedModel, text: str, **params: Any) -> TokenScores:
+    found = lmviz.run("deeplift", model, text=text, **params)
+    assert isinstance(found, TokenScores)
+    return found
 
 
-class Logits(nn.Module):
-    """A logit of an unchanged model as a function of embeddings, as Captum asks for it."""
+# ---- DeepLIFT -------------------------------------------------------------------------------------------------------
+
+
+class Logit(nn.Module):
+    """A model as Captum wants it: from embeddings to the logits at one place."""
 
     def __init__(self, plain: Plain) -> None:
         super().__init__()
         self.hf_model, self.plain = plain.hf_model, plain
 
-    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return self.plain(embeddings)
+    def forward(self, embeddings: Tensor) -> Tensor:
+        return self.plain.logits(embeddings)
 
 
-def test_deeplift_is_captums_where_captum_knows_the_activation() -> None:
-    model = relu_bert()
-    plain = Plain(model, TEXTS["bert"])
-    with pytest.warns(UserWarning, match="hooks"):
-        wanted = DeepLift(Logits(plain)).attribute(plain.embeddings.clone().requires_grad_(), plain.baseline)
-    found = ask("deeplift", model, TEXTS["bert"])
-    np.testing.assert_allclose(found.scores, wanted.sum(dim=-1)[0].detach().numpy(), atol=1e-5)
-    gradient = ask("input-x-gradient", model, TEXTS["bert"]).scores
-    assert not np.allclose(found.scores, gradient, atol=1e-3)
+def with_relu(family: str) -> LoadedModel:
+    """Give a tiny model whose activations are those that Captum knows."""
+    hf_model, tokenizer = tiny(family)
+    for module in list(hf_model.modules()):
+        for name, child in list(module.named_children()):
+            if type(child).__module__ == "transformers.activations":
+                setattr(module, name, nn.ReLU())
+    return lmviz.wrap(hf_model, tokenizer)
 
 
-def by_quotients(model: LoadedModel, plain: Plain) -> np.ndarray:
-    """Follow the rule by hand: note the activations' inputs on both ends, then go back with fixed slopes."""
-    names = {"GPT2LMHeadModel": ".act", "LlamaForCausalLM": ".act_fn"}[type(model.hf_model).__name__]
-    functions = [one for name, one in plain.hf_model.named_modules() if name.endswith(names)]
-    seen: dict[int, list[torch.Tensor]] = {}
-    handles = [
-        one.register_forward_hook(
-            lambda _, args, __, number=number: seen.setdefault(number, []).append(args[0].detach())
-        )
-        for number, one in enumerate(functions)
-    ]
-    with torch.no_grad():
-        plain(plain.embeddings), plain(plain.baseline)
-    for handle in handles:
-        handle.remove()
-    slopes = []
-    for function, (own, empty) in zip(functions, seen.values(), strict=True):
-        apart = own - empty
-        plain_slope = torch.func.vmap(torch.func.grad(function))(own.flatten()).view_as(own)
-        between = (function(own) - function(empty)) / torch.where(apart == 0, 1.0, apart)
-        slopes.append(torch.where(apart.abs() > 1e-6, between, plain_slope))
-
-    def fixed(number: int) -> Callable[..., torch.Tensor]:
-        def hook(_: nn.Module, args: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
-            linear_part = slopes[number] * args[0]
-            return output.detach() + linear_part - linear_part.detach()
-
-        return hook
-
-    handles = [one.register_forward_hook(fixed(number)) for number, one in enumerate(functions)]
-    embeddings = plain.embeddings.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(plain(embeddings).sum(), embeddings)
-    for handle in handles:
-        handle.remove()
-    found: np.ndarray = (gradient * (plain.embeddings - plain.baseline)).sum(dim=-1)[0].numpy()
-    return found
-
-
-@pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_deeplift_follows_its_rule_for_other_activations(family: str) -> None:
-    model = model_of(family)
-    plain = Plain(model, TEXTS[family])
-    wanted = by_quotients(model, plain)
-    found = ask("deeplift", model, TEXTS[family])
-    np.testing.assert_allclose(found.scores, wanted, atol=1e-5 * max(1.0, float(np.abs(wanted).max())))
-    difference = float(plain(plain.embeddings)) - float(plain(plain.baseline))
-    assert found.residue == pytest.approx(difference - wanted.sum(), abs=1e-3)
-
-
-def test_deeplift_is_complete_where_only_activations_bend() -> None:
-    """Without norms, and with attention that does not look, all that is left to bend is the MLP."""
-    model = linear("all")
-    for block in model.hf_model.transformer.h:
-        block.ln_2 = nn.Identity()
-    inner: Any = model.hf_model.transformer.h[0].mlp
-    with torch.no_grad():
-        torch.manual_seed(1)
-        inner.c_fc.weight.normal_(std=0.5)
-        inner.c_proj.weight.normal_(std=0.5)
-    text = "ant bee cow bee dog"
-    exact = ask("integrated-gradients", model, text, target="bee", baseline="zero", tolerance=1e-4)
-    found = ask("deeplift", model, text, target="bee", baseline="zero")
-    bent = ask("input-x-gradient", model, text, target="bee")
-    assert abs(found.residue) < 1e-3 * max(1.0, abs(found.provenance["value"]))
-    assert abs(exact.scores.sum() - found.scores.sum()) < 0.01
-    assert abs(bent.scores.sum() - found.scores.sum()) > 0.01
-
-
-def test_a_copy_that_rescales_says_what_the_model_says() -> None:
-    model = lmviz.load("minilm-mlm")
-    text = TEXTS["minilm-mlm"]
-    copy = rescaled(model)
-    own, other = (lmviz.run("token-distributions", one, text=text) for one in (model, copy))
-    assert isinstance(own, TokenDistributions) and isinstance(other, TokenDistributions)
-    np.testing.assert_array_equal(own.probabilities, other.probabilities)
-    assert copy.hf_model is not model.hf_model
-    for weight, shared in zip(model.hf_model.parameters(), copy.hf_model.parameters(), strict=True):
-        assert weight.data_ptr() == shared.data_ptr()
-    assert not any("Rescaling" in type(module).__name__ for module in model.hf_model.modules())
-
-
-def test_what_stands_cannot_be_explained_by_a_copy_or_from_a_layer() -> None:
-    model = model_of("gpt2")
-    direction = np.eye(model.hf_model.config.n_embd, dtype=np.float32)[0]
-    with intervening(model, (ProjectOut(0, direction),)):
-        for slug in ("deeplift", "layer-integrated-gradients"):
-            with pytest.raises(NotForThisModel, match="replaced"):
-                lmviz.run(slug, model, text=TEXTS["gpt2"])
-
-
-# ---- layers ---------------------------------------------------------------------------------------------------------
-
-
-def grid(model: LoadedModel, text: str, **params: Any) -> LayerPositionGrid:
-    found = lmviz.run("layer-integrated-gradients", model, text=text, **params)
-    assert isinstance(found, LayerPositionGrid)
-    return found
-
-
-def before(hf_model: PreTrainedModel) -> list[Any]:
-    """List the modules whose outputs are the streams before the layers; None: there is no such module."""
-    base: Any = hf_model.base_model
-    if hasattr(base, "encoder"):
-        return [base.embeddings, *base.encoder.layer[:-1]]
-    return [base.drop, *base.h[:-1]] if hasattr(base, "h") else [None, *base.layers[:-1]]
-
-
+@pytest.mark.parametrize("baseline", ["pad", "zero"])
 @pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
-def test_layers_are_captums(family: str) -> None:
-    model, text = model_of(family), TEXTS[family]
-    plain = Plain(model, text)
-    found = grid(model, text)
-    modules = before(plain.hf_model)
-    assert len(found.values) == len(modules) == model.n_layers
-    for layer, module in enumerate(modules):
-        if module is not None:
-            method = LayerIntegratedGradients(Logits(plain), module)
-            wanted = method.attribute(plain.embeddings, plain.baseline, n_steps=32)
-            scores = wanted.sum(dim=-1)[0].detach().numpy()
-            np.testing.assert_allclose(found.values[layer], scores, atol=1e-5 * max(1.0, float(np.abs(scores).max())))
+def test_deeplift_is_captums_where_it_knows_the_activation(family: str, baseline: str) -> None:
+    model = with_relu(family)
+    plain = Plain(model, TEXTS[family], baseline)
+    start = plain.embeddings.clone().requires_grad_()
+    with pytest.warns(UserWarning, match="Setting forward, backward hooks"):
+        found = DeepLift(Logit(plain)).attribute(start, plain.baseline, target=plain.token)
+    wanted = found.sum(dim=-1)[0].detach().double().numpy()
+    result = deeplift(model, TEXTS[family], baseline=baseline)
+    assert np.abs(wanted).max() > 0.05
+    np.testing.assert_allclose(result.scores, wanted, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+    difference = float(plain(plain.embeddings)) - float(plain(plain.baseline))
+    assert result.residue == pytest.approx(difference - wanted.sum(), abs=1e-4)
+    plainly = lmviz.run("input-x-gradient", model, text=TEXTS[family])
+    assert isinstance(plainly, TokenScores)
+    assert np.abs(result.scores - plainly.scores).max() > 0.01
 
 
-def test_the_first_layer_of_a_decoder_without_position_embeddings_is_integrated_gradients() -> None:
-    for name in ("llama", "smollm2-135m"):
-        model, text = model_of(name), TEXTS[name]
-        whole = ask("integrated-gradients", model, text, n_steps=16)
-        first = grid(model, text, n_steps=16, layers=(0,))
-        scale = max(1.0, float(np.abs(whole.scores).max()))
-        np.testing.assert_allclose(first.values[0], whole.scores, atol=2e-5 * scale)
-        assert first.provenance["residues"][0] == pytest.approx(whole.residue, abs=1e-3 * scale)
+def gelu(x: Tensor) -> Tensor:
+    return x * (1 + torch.erf(x / math.sqrt(2))) / 2
 
 
-@pytest.mark.parametrize("name", ["minilm-mlm", "minilm-sentiment"])
-def test_more_steps_leave_less_over_in_every_layer(name: str) -> None:
-    text = TEXTS.get(name, "A wonderful film.")
-    few, many = (grid(lmviz.load(name), text, n_steps=steps) for steps in (4, 128))
-    assert np.abs(many.provenance["residues"]).max() < 0.02 * abs(
-        many.provenance["value"] - many.provenance["baseline_value"]
-    )
-    assert np.abs(few.provenance["residues"]).max() > np.abs(many.provenance["residues"]).max()
+def new_gelu(x: Tensor) -> Tensor:
+    return x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
 
 
-def test_streams_of_the_ends_are_the_ends() -> None:
-    model = model_of("llama")
-    target = explained(model, TargetParams(TEXTS["llama"]))
-    from lmviz.capture.layer_gradients import streams
+def silu(x: Tensor) -> Tensor:
+    return x / (1 + torch.exp(-x))
 
-    points = ends(model, target, baseline="pad")
-    values, found = streams(model, target.encoding, points=points, quantity=target.quantity)
-    np.testing.assert_allclose(found[:, 0], np.stack(points), atol=1e-6)
-    plain = Plain(model, TEXTS["llama"])
-    assert values.tolist() == pytest.approx([float(plain(plain.baseline)), float(plain(plain.embeddings))], abs=1e-4)
+
+class Formula(nn.Module):
+    """An activation by its formula, that notes down what it reads; once it knows both ends, the line through them."""
+
+    def __init__(self, formula: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.formula, self.read = formula, list[Tensor]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(self.read) < 2:
+            self.read.append(x)
+            return self.formula(x)
+        empty, own = self.read
+        with torch.enable_grad():
+            at = own.detach().requires_grad_()
+            (steep,) = torch.autograd.grad(self.formula(at).sum(), at)
+        slope = torch.where(own == empty, steep, (self.formula(own) - self.formula(empty)) / (own - empty))
+        return self.formula(own) + slope * (x - own)
 
 
 @pytest.mark.parametrize(
-    ("slug", "change", "remedy"),
+    ("family", "formula", "names"),
     [
-        ("deeplift", {"baseline": "nothing"}, "Choose from pad"),
-        ("layer-integrated-gradients", {"baseline": "nothing"}, "Choose from pad"),
-        ("layer-integrated-gradients", {"n_steps": 0}, "ask for 1 to"),
-        ("layer-integrated-gradients", {"layers": (99,)}, "has layers 0 to"),
+        ("bert", gelu, ("intermediate_act_fn", "transform_act_fn")),
+        ("roberta", gelu, ("intermediate_act_fn",)),  # that of its head is a plain function
+        ("gpt2", new_gelu, ("act",)),
+        ("bloom", new_gelu, ("gelu_impl",)),
+        ("llama", silu, ("act_fn",)),
     ],
 )
-def test_what_is_asked_wrongly_gets_a_remedy(slug: str, change: dict[str, Any], remedy: str) -> None:
-    with pytest.raises(InvalidParameter, match=remedy):
-        lmviz.run(slug, model_of("gpt2"), text="the cat", **change)
+def test_deeplift_is_brute_force_with_its_own_formulas(
+    family: str, formula: Callable[[Tensor], Tensor], names: tuple[str, ...]
+) -> None:
+    model = lmviz.wrap(*tiny(family))
+    text = TEXTS.get(family, "the cat sat on the <mask> and the dog" if family == "roberta" else TEXTS["gpt2"])
+    plain = Plain(model, text)
+    other = copy.copy(plain)
+    other.hf_model = copy.deepcopy(model.hf_model).double()
+    for module in list(other.hf_model.modules()):
+        for name, _ in list(module.named_children()):
+            if name in names:
+                setattr(module, name, Formula(formula))
+    with torch.no_grad():
+        low, high = (float(other(ends.double())) for ends in (plain.baseline, plain.embeddings))
+    x = plain.embeddings.double().requires_grad_()
+    (gradient,) = torch.autograd.grad(other(x).sum(), x)
+    wanted = ((x - plain.baseline) * gradient).sum(dim=-1)[0].detach().numpy()
+    result = deeplift(model, text)
+    np.testing.assert_allclose(result.scores, wanted, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+    assert result.residue == pytest.approx(high - low - wanted.sum(), abs=1e-4)
+    assert result.provenance["activations"] == len([one for one in other.hf_model.modules() if type(one) is Formula])
+
+
+@pytest.mark.parametrize(("kind", "said"), [(nn.ReLU, 3.0), (nn.GELU, 3.0), (nn.Tanh, 1.0)])
+def test_deeplift_is_complete_where_only_an_activation_bends(kind: type[nn.Module], said: float) -> None:
+    """The score of a word is f(10 · its share − 1): without products the rule explains all of it, half by each bee."""
+    model = linear("all")
+    block = model.hf_model.transformer.h[1]
+    block.ln_2, mlp = nn.Identity(), block.mlp
+    mlp.act = kind()
+    with torch.no_grad():
+        mlp.c_fc.weight[36:48, :12] = 10 * torch.eye(12)
+        mlp.c_fc.bias[:12] = -1
+        mlp.c_proj.weight[:12, 36:48] = torch.eye(12)
+        model.hf_model.lm_head.weight[:, 36:48] = torch.eye(12)
+    result = deeplift(model, "ant bee cow bee dog", target="bee", baseline="zero")
+    value = float(kind()(torch.tensor(3.0)) - kind()(torch.tensor(-1.0)))
+    assert value == pytest.approx(said, abs=1.0) and result.provenance["activations"] == 2
+    np.testing.assert_allclose(result.scores, [0, (value + 0.4) / 2, 0, (value + 0.4) / 2, 0], atol=1e-4)
+    assert abs(result.residue) < 1e-4
+    steep = lmviz.run("input-x-gradient", model, text="ant bee cow bee dog", target="bee")
+    assert isinstance(steep, TokenScores)
+    assert abs(steep.scores.sum() - value - 0.4) > 0.3  # the gradient alone does not add up
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
+def test_the_rule_stays_in_a_copy(family: str) -> None:
+    model = model_of(family)
+    before = lmviz.run("saliency", model, text=TEXTS[family])
+    inputs = model.tokenizer(TEXTS[family], return_tensors="pt")
+    rescaling = with_rescaling(model)
+    with torch.no_grad():
+        own, other = (one.hf_model(**inputs)[0] for one in (model, rescaling.model))
+    assert torch.equal(own, other) and not rescaling.n_run
+    assert {p.data_ptr() for p in model.hf_model.parameters()} == {
+        p.data_ptr() for p in rescaling.model.hf_model.parameters()
+    }
+    deeplift(model, TEXTS[family])
+    after = lmviz.run("saliency", model, text=TEXTS[family])
+    assert isinstance(before, TokenScores) and isinstance(after, TokenScores)
+    np.testing.assert_array_equal(before.scores, after.scores)
+    for parameter in model.hf_model.parameters():
+        assert parameter.grad is None and not parameter.requires_grad
+
+
+def test_deeplift_sees_what_stands() -> None:
+    model = model_of("gpt2")
+    plainly = deeplift(model, TEXTS["gpt2"], target=" dog")
+    with intervening(model, (AblateHead(0, 1),)):
+        ablated = deeplift(model, TEXTS["gpt2"], target=" dog")
+        other = lmviz.run("integrated-gradients", model, text=TEXTS["gpt2"], target=" dog")
+    assert ablated.provenance["value"] == pytest.approx(other.provenance["value"], abs=1e-5)
+    assert abs(ablated.provenance["value"] - plainly.provenance["value"]) > 0.01
+
+
+def test_models_that_deeplift_cannot_compare_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotForThisModel, match=r"no activation of its own .* Choose integrated-gradients"):
+        deeplift(lmviz.wrap(*tiny("gpt_oss")), "the cat sat")
+    _, tokenizer = tiny("llama")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2}
+    config = MixtralConfig(**sizes, intermediate_size=48, num_local_experts=4, vocab_size=len(tokenizer))
+    with pytest.raises(NotForThisModel, match=r"different experts.* Choose integrated-gradients"):
+        deeplift(lmviz.wrap(MixtralForCausalLM(config).eval(), tokenizer), "the cat sat")
+    hf_model, own = tiny("gpt2")
+    for block in hf_model.transformer.h:
+        block.mlp.act, block.mlp.unused = nn.Identity(), nn.ReLU()
+    with pytest.raises(NotForThisModel, match="does not come by"):
+        deeplift(lmviz.wrap(hf_model, own), "the cat sat")
+    with pytest.raises(InvalidParameter, match="Choose from pad, zero"):
+        deeplift(model_of("gpt2"), "the cat sat", baseline="noise")
+    monkeypatch.setenv("LMVIZ_MEMORY_LIMIT", "0.1")
+    assert isinstance(lmviz.run("saliency", model_of("gpt2"), text="the cat sat"), TokenScores)
+    with pytest.raises(OverBudget, match="would take about"):
+        deeplift(model_of("gpt2"), "the cat sat")  # two inputs and the rule take more than one input

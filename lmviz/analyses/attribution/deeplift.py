@@ -1,4 +1,4 @@
-"""Which tokens make the difference to an empty text? The gradient, with slopes taken between both."""
+"""Which tokens make the difference between an empty text and this one? How each activation changed between the two."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,35 +23,39 @@ class Params(TargetParams):
 
 
 def deeplift(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore) -> TokenScores:
-    """Go back through activation functions by the rescale rule of DeepLIFT (Shrikumar et al., 2017).
+    """Multiply each token's step from the baseline by multipliers of the rescale rule (Shrikumar et al., 2017).
 
-    The slope of an activation function is that between its value on the baseline and on the input. Everything else,
-    which is products of attention, norms, softmax and gates, has its plain gradient at the input: the rule says nothing
-    of those, and what it misses by that is the residue.
+    At an activation function the multiplier is the change of its output over that of its input, both between baseline
+    and input. All else keeps its gradient at the input: products in attention, norms, softmax, gates, and activations
+    that a family computes outside a module of their own. The residue says what that leaves.
 
     Args:
-        model: An encoder or a decoder with a head, whose activation functions are modules.
-        params: The text, what is explained, and from which baseline.
+        model: An encoder or a decoder with a head, whose activations are modules.
+        params: The text, what is explained, and from where.
         on_progress: Told when the model has run.
 
     Returns:
-        Signed scores; special tokens, and the mask that asks, have 0. The provenance has both values.
+        Signed scores in logits or nats. Special tokens, and the mask that asks, are the same in both and have 0. The
+        provenance has both values and `activations`, at how many modules the rule was used.
 
     Raises:
-        NotForThisModel: The model does not show its activation functions.
         InvalidParameter: No such baseline.
+        NotForThisModel: The model has no activations that can be compared, or its tokens go to different experts.
         LmvizError: As `lmviz.analyses.attribution.targets.explained`.
     """
-    from lmviz.capture.rescaling import multipliers, rescaled
+    from lmviz.capture.multipliers import multipliers
 
     check_baseline(model, params.baseline)
     target = explained(model, params)
-    points = ends(model, target, baseline=params.baseline)
-    (low, high), slopes = multipliers(rescaled(model), target.encoding, ends=points, quantity=target.quantity)
+    empty, own = ends(model, target, baseline=params.baseline)
+    (low, high), found, n_run = multipliers(model, target.encoding, ends=(empty, own), quantity=target.quantity)
     on_progress(0.9, "The model has run")
-    scores = np.einsum("pw,pw->p", slopes, points[1] - points[0], dtype=np.float64)
-    note = f"{baseline_note(model, params.baseline)} Attention, norms and gates have their plain gradient."
-    return token_scores(target, scores, value=high, baseline_value=low, note=note)
+    scores = ((own - empty).astype(np.float64) * found).sum(axis=1)
+    note = (
+        f"{baseline_note(model, params.baseline)} The rescale rule is used at {n_run} activations; attention, norms "
+        "and gates keep their gradient at the input, so read the residue."
+    )
+    return token_scores(target, scores, value=high, baseline_value=low, note=note, activations=n_run)
 
 
 ANALYSIS = Analysis(
@@ -63,8 +67,8 @@ ANALYSIS = Analysis(
     run=deeplift,
     reference="https://arxiv.org/abs/1704.02685",
     caution=(
-        "The rule covers activation functions alone. A transformer multiplies, in attention, norms and gates, and "
-        "there it falls back to the plain gradient: read the residue before the picture."
+        "Only activation functions are compared with the baseline; attention, norms and gates are taken for straight "
+        "lines at the input. Where the residue is large, so is what the tokens do not explain."
     ),
     checks=(adds_up,),
 )
