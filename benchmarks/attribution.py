@@ -35,7 +35,9 @@ FILM = "The film was long and slow, but in the end the actors saved it and I lef
 PLACE = "The capital of France is a city that people all over the world like to visit, and its name is"
 STORY = "Once upon a time there was a small town by the sea, where"
 LONG_TOKENS, LONG_STEPS = 256, 64
-TRIED = (4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 50, 64, 96, 128)  # steps
+BENT = "The capital of France is"  # on whose way from the padding token the answer jumps
+TRIED = (4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 50, 64, 96, 128, 256, 512, 1024, 2048)  # steps
+ALL_AT_ONCE = 256  # steps; with more, Captum is given batches of so many as lmviz takes
 
 
 class Plain:
@@ -63,8 +65,9 @@ class Plain:
 
     def explain(self, n_steps: int) -> tuple[np.ndarray, float]:
         """Give Captum's scores, and how much they leave."""
+        rows = None if n_steps <= ALL_AT_ONCE else max(1, 1024 // self.own.shape[1])
         found, delta = IntegratedGradients(self).attribute(
-            self.own, self.empty, n_steps=n_steps, return_convergence_delta=True
+            self.own, self.empty, n_steps=n_steps, internal_batch_size=rows, return_convergence_delta=True
         )
         return found.sum(dim=-1)[0].detach().numpy(), float(delta.abs().max())
 
@@ -114,18 +117,30 @@ def one_score(name: str, text: str, *, asked: argparse.Namespace, limits: Limits
 
 
 def as_little_left(name: str, text: str, *, asked: argparse.Namespace, limits: Limits) -> None:
-    """Compare the steps that a tolerance takes with as many steps as Captum needs for that."""
+    """Compare the steps that a tolerance takes with the fewest that leave Captum no more than it allows.
+
+    Where not even the most that are tried do, these are compared.
+    """
     model = lmviz.load(name)
     given = explained(model, text, tolerance=asked.tolerance)
     plain = plain_of(model, given, same_weights(model), len(given.tokens)).first()
-    enough = next(n_steps for n_steps in TRIED if plain.explain(n_steps)[1] <= abs(given.residue))
+    facts = given.provenance
+    allowed = max(abs(given.residue), asked.tolerance * abs(facts["value"] - facts["baseline_value"]))
+    left = {}
+    for n_steps in TRIED:
+        left[n_steps] = plain.explain(n_steps)[1]
+        if left[n_steps] <= allowed:
+            break
     runs: dict[str, Callable[[], object]] = {
-        "captum": lambda: plain.explain(enough),
+        "captum": lambda: plain.explain(n_steps),
         "lmviz": lambda: explained(model, text, tolerance=asked.tolerance),
     }
     took = interleaved(runs, asked.repeats)
-    what = f"{name}: as little left, {abs(given.residue):.2g}: {given.provenance['steps']:.0f} steps, Captum {enough}"
-    limits.at_least(what, took["captum"] / took["lmviz"], limit=FASTER, unit="× faster")
+    print(
+        f"{name}, at most {allowed:.2g} left: lmviz {facts['steps']:.0f} steps, {took['lmviz']:.2f} s, leaves "
+        f"{abs(given.residue):.2g} · captum {n_steps} steps, {took['captum']:.2f} s, leaves {left[n_steps]:.2g}"
+    )
+    limits.at_least(f"{name}: as little left", took["captum"] / took["lmviz"], limit=FASTER, unit="× faster")
 
 
 def explained(model: LoadedModel, text: str, **how: Any) -> TokenScores:
@@ -204,7 +219,7 @@ def main() -> int:
     parser.add_argument("--tolerance", type=float, default=0.01)
     parser.add_argument("--tokens", type=int, default=30)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", choices=("label", "tolerance", "next", "slopes", "written", "memory"))
+    parser.add_argument("--only", choices=("label", "tolerance", "bent", "next", "slopes", "written", "memory"))
     parser.add_argument("--remember", choices=("lmviz", "captum"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
@@ -215,6 +230,7 @@ def main() -> int:
     parts: dict[str, Callable[[], None]] = {
         "label": lambda: one_score("minilm-sentiment", FILM, asked=asked, limits=limits),
         "tolerance": lambda: as_little_left("minilm-sentiment", FILM, asked=asked, limits=limits),
+        "bent": lambda: as_little_left("smollm2-135m", BENT, asked=asked, limits=limits),
         "next": lambda: one_score("smollm2-135m", PLACE, asked=asked, limits=limits),
         "slopes": lambda: written("input-x-gradient", asked=asked, limits=limits),
         "written": lambda: written("integrated-gradients", asked=asked, limits=limits),

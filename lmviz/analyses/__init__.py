@@ -67,6 +67,7 @@ _MODULES: tuple[ModuleType, ...] = (
     saliency,
     input_x_gradient,
     integrated_gradients,
+    layer_integrated_gradients,
     gradient_shap,
     erasure,
     shapley_sampling,
@@ -76,7 +77,6 @@ _MODULES: tuple[ModuleType, ...] = (
     attention_x_gradient,
     attention_relevance,
     rollout_scores,
-    layer_integrated_gradients,
 )
 _COMPARABLE: dict[str, Analysis[Any, Any]] = {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
 ANALYSES: dict[str, Analysis[Any, Any]] = {

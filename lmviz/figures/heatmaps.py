@@ -9,7 +9,7 @@ from lmviz.figures.colours import LINE, QUIET, Colouring, amounts, fitting, ink_
 from lmviz.figures.layout import MARGIN, TOP, Content, colour_bar, empty, framed, label_width, pooled
 from lmviz.figures.query_key_payload import query_token
 from lmviz.figures.scene import Box, Heat, Label, Scene, Shape
-from lmviz.figures.wording import format_number, text_width, token_label
+from lmviz.figures.wording import format_number, shorten, text_width, token_label, visible
 from lmviz.results import AttentionPattern, LayerHeadGrid, LayerPositionGrid, QueryKeyProducts, Result, TokenMatrix
 
 MAX_KEYS = 40  # key positions drawn in a query–key figure
@@ -115,17 +115,18 @@ def layer_position_grid(result: LayerPositionGrid) -> Scene:
     """Draw one number per layer and position."""
     if result.values.size == 0:
         return empty(result)
-    layers, positions = result.values.shape
+    rows, positions = result.layer_names, result.values.shape[1]
     labels = [token_label(token) for token in result.tokens]
     place = int(np.nanargmax(_known(np.abs(result.values))))
     finding = (
-        f"Largest in size: layer {place // positions} at {labels[place % positions]}, "
+        f"Largest in size: {rows[place // positions]} at {labels[place % positions]}, "
         f"{format_number(float(result.values.flat[place]))} {result.unit}."
     )
-    rows = [f"L{i}" for i in range(layers)]
+    explained = f"{shorten(visible(result.target), 60)}, in {result.unit}." if result.target else ""
+    notes = list(filter(None, [explained, result.note]))
+    colouring = signed(result.values) if result.target else fitting(result.values)
     return single(
-        result,
-        Grid(result.values, fitting(result.values), rows, labels, "layer", "position", result.unit, finding),
+        result, Grid(result.values, colouring, rows, labels, "layer", "position", result.unit, finding, notes)
     )
 
 

@@ -97,7 +97,7 @@ def _axes(result: Difference) -> tuple[PanelAxis, ...]:
     if isinstance(side, LayerHeadGrid):
         return _heads(result)
     if isinstance(side, LayerPositionGrid):
-        return PanelAxis("layer", result.head_pairs or _numbered("L", shape[0])), PanelAxis("position", units, True)
+        return PanelAxis("layer", result.head_pairs or side.layer_names), PanelAxis("position", units, True)
     if isinstance(side, (AttentionPattern, TokenMatrix)):
         queries = PanelAxis("from", _units(result.alignment, side, shape[-2]), holds_text=True)
         keys = PanelAxis("to", _units(result.key_alignment or result.alignment, side, shape[-1]), holds_text=True)

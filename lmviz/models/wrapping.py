@@ -21,6 +21,7 @@ _HOOKS = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
+_TRIES = 5
 _LIBRARIES = ("transformers.", "accelerate.")  # whose hooks are part of how a model computes
 
 
@@ -62,7 +63,7 @@ def share(hf_model: PreTrainedModel) -> Any:
     for module in hf_model.modules():
         memo.update({id(value): value for value in _shared_as_they_are(module)})
     try:
-        shared = copy.deepcopy(hf_model, memo)
+        shared = _copied(hf_model, memo)
     except (TypeError, RuntimeError) as error:
         raise InvalidParameter(
             f"This {type(hf_model).__name__} has a part that cannot be copied ({error}). Load it by name instead."
@@ -71,6 +72,17 @@ def share(hf_model: PreTrainedModel) -> Any:
         _drop_own_hooks(module)
     shared.__dict__.pop("_lmviz_installed", None)
     return shared
+
+
+def _copied(hf_model: PreTrainedModel, memo: dict[int, Any]) -> Any:
+    """Copy a model; once more where another thread's first pass has noted something on a block meanwhile."""
+    for _ in range(_TRIES - 1):
+        try:
+            return copy.deepcopy(hf_model, dict(memo))
+        except RuntimeError as error:
+            if "changed size during iteration" not in str(error):
+                raise
+    return copy.deepcopy(hf_model, dict(memo))
 
 
 def _same_storage(parameter: nn.Parameter) -> nn.Parameter:

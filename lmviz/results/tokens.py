@@ -31,16 +31,30 @@ class TokenScores(Result):
 
 @dataclass(frozen=True, eq=False)
 class LayerPositionGrid(Result):
-    """One number per layer and position, in `unit`."""
+    """One number per layer and position, in `unit`; with a `target`, they are signed shares of it that add up.
+
+    `layers` says which layers the rows are; None: the first, the second and so on.
+    """
 
     tokens: tuple[str, ...]
     values: Float32[np.ndarray, "layer position"]
     unit: str
     table: TokenTable | None = None
+    target: str = ""
+    layers: tuple[int, ...] | None = None
+    note: str = ""
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The layers as a person reads them: "L0", "L1"."""
+        return tuple(f"L{layer}" for layer in self.layers or range(len(self.values)))
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per layer and position."""
-        return tidy(self.values, {"layer": None, "position": self.tokens}, name="value")
+        frame = tidy(self.values, {"layer": None, "position": self.tokens}, name="value")
+        if self.layers is not None:
+            frame["layer"] = np.asarray(self.layers, dtype=np.int64)[frame["layer"].to_numpy()]
+        return frame
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,6 @@ from lmviz.ui.predictions import Answer
 
 KEY, SLUG = "layers", "layer-integrated-gradients"
 _N_STEPS = 32
-_MUCH = 10.0  # per cent of the difference
 
 
 def draw(model: Any) -> None:
@@ -67,12 +66,10 @@ def _drawn(task: Task | None, *, key: memory.Key, was_running: bool) -> None:
     difference = abs(float(facts["value"]) - float(facts["baseline_value"])) or 1.0
     shares = sorted(100 * abs(float(residue)) / difference for residue in facts["residues"])
     st.markdown(
-        f"{frame.plain(str(facts['target']))}: **{figure(float(facts['value']))}** with all words, "
+        f"{frame.plain(result.target)}: **{figure(float(facts['value']))}** with all words, "
         f"{figure(float(facts['baseline_value']))} without. The layers leave {shares[0]:.2g} to {shares[-1]:.2g} % of "
         "the difference over."
     )
-    if shares[-1] > _MUCH:
-        frame.hint("Where much is left over, the numbers of that layer are not to be read: more steps would be needed.")
     n_layers = len(result.values)
     attribution_heat.heat(
         result.values,
@@ -83,4 +80,5 @@ def _drawn(task: Task | None, *, key: memory.Key, was_running: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         frame.badge(answer.checks)
         st.caption(frame.seconds(answer.seconds), width="content")
+    frame.hint(result.note)
     files_and_method(result, name=SLUG)

@@ -29,6 +29,7 @@ EXCEPTIONS: dict[str, str] = {
     "lmviz/analyses/bias/weat.py:associations": "words and two attributes, as the formula writes them",
     "lmviz/analyses/bias/weat.py:effect_size": "two targets and two attributes, as the formula writes them",
     "lmviz/analyses/bias/weat.py:permutation_p": "two targets and two attributes, as the formula writes them",
+    "lmviz/analyses/probing/mdl.py:online_codelength": "losses, size and labels, in the words others know it by",
     "lmviz/capture/budget.py:estimate": "asks in the words of trace, so that both are asked alike",
     "lmviz/capture/budget.py:check": "asks in the words of trace, so that both are asked alike",
     "lmviz/capture/trace.py:trace": "the one door to a forward pass; every name is a word of the question",

@@ -29,6 +29,7 @@ TEXTS = {
     "minilm-mlm": "The doctor told the [MASK] to rest.",
     "smollm2-135m": "The capital of France is",
 }
+OWN_UNIT = {"attention-relevance": "relevance", "rollout-scores": "share"}  # whatever is explained
 GRADIENT_METHODS = ("saliency", "input-x-gradient", "integrated-gradients", "gradient-shap")
 
 

@@ -15,6 +15,7 @@ from lmviz.capture.narrow import _cuts, cut
 from lmviz.errors import EmptyInput, InputTooLong, InvalidParameter, NotForThisModel
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import TokenScores
+from tests.reference.test_attribution import OWN_UNIT
 from tests.tiny import tiny
 from tests.tiny_heads import tiny_head
 
@@ -148,7 +149,7 @@ def test_every_method_explains_it(slug: str) -> None:
     short = ("the cat sat", " on the mat")
     result = ask(slug, "gpt2", short)
     plain = Sum("gpt2", short)
-    assert result.unit == "nat" and not result.scores[plain.n_text :].any()
+    assert result.unit == OWN_UNIT.get(slug, "nat") and not result.scores[plain.n_text :].any()
     assert np.abs(result.scores[: plain.n_text]).max() > 1e-3
     with torch.no_grad():
         assert result.provenance["value"] == pytest.approx(float(plain(plain.own)), abs=1e-4)

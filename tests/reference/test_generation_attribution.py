@@ -12,6 +12,7 @@ from lmviz.analyses.attribution.methods import METHODS
 from lmviz.errors import EmptyInput, InputTooLong, InvalidParameter, NotForThisModel
 from lmviz.models.loaded import LoadedModel
 from lmviz.results import GeneratedScores, TokenScores
+from tests.reference.test_attribution import OWN_UNIT
 from tests.tiny import DECODERS, tiny
 from tests.tiny_heads import tiny_head
 
@@ -53,7 +54,8 @@ def alone(name: str, result: GeneratedScores, row: int, **params: Any) -> TokenS
     text = table.text[: table.spans[place - 1][1]]
     ids = model_of(name).tokenizer(text)["input_ids"]
     assert tuple(ids) == table.ids[:place], "the text up to there is cut in another way"
-    asked = {"continuation": table.tokens[place]} if result.unit == "nat" else {"target": spelling(name, result, place)}
+    is_log = result.provenance["parameters"]["quantity"] == "log-probability"
+    asked = {"continuation": table.tokens[place]} if is_log else {"target": spelling(name, result, place)}
     found = lmviz.run(result.method, model_of(name), text=text, **asked, **params)
     assert isinstance(found, TokenScores)
     return found
@@ -81,7 +83,7 @@ def compare(name: str, result: GeneratedScores, rows: range, **params: Any) -> N
 def test_every_row_is_the_attribution_itself(family: str, slug: str, quantity: str) -> None:
     params = ALONG_LINES.get(slug, {})
     result = ask(family, continuation=AFTER, method=slug, quantity=quantity, **params)
-    assert result.unit == {"logit": "logit", "log-probability": "nat"}[quantity]
+    assert result.unit == OWN_UNIT.get(slug, {"logit": "logit", "log-probability": "nat"}[quantity])
     assert len(result.scores) == len(result.tokens) - result.n_source > 5
     assert np.nanmax(np.abs(result.scores)) > 1e-3
     compare(family, result, range(0, len(result.scores), 3), **params)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from lmviz.analyses.attribution.targets import Explained
-from lmviz.results import Check, TokenScores
+from lmviz.results import Check, LayerPositionGrid, TokenScores
 
 _CLOSE = 1e-3  # of the numbers added, which are in single precision
 
@@ -58,6 +58,23 @@ def adds_up(result: TokenScores) -> Check:
         value=abs(added - difference),
         limit=limit,
         meaning="What the tokens are given and what is left over is the whole difference; the bookkeeping is wrong.",
+    )
+
+
+def each_adds_up(result: LayerPositionGrid) -> Check:
+    """Compare the sum of each layer's row and its residue with the difference of the quantity."""
+    facts = result.provenance
+    difference = facts["value"] - facts["baseline_value"]
+    added = result.values.sum(axis=1, dtype=np.float64) + np.array(facts["residues"])
+    worst = float(np.abs(added - difference).max())
+    limit = _CLOSE * max(1.0, float(np.abs(result.values).sum(axis=1).max()), abs(difference))
+    return Check(
+        slug="adds-up",
+        sentence=f"every layer and its residue add up to the difference within {worst:.0e}",
+        passed=worst <= limit,
+        value=worst,
+        limit=limit,
+        meaning="What a layer's positions are given and what is left over is all there is; the bookkeeping is wrong.",
     )
 
 

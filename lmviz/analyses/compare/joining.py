@@ -147,10 +147,13 @@ def _scores(a: TokenScores, b: TokenScores, *, asked: Asked) -> Joined:
 
 def _positions(a: LayerPositionGrid, b: LayerPositionGrid, *, asked: Asked) -> Joined:
     _same_unit(a.unit, b.unit)
+    if asked.head_pairs is not None and a.layers is not None:
+        raise InvalidParameter("Pairs of layers are chosen among all of them: leave out layers, or head_pairs.")
+    how = "sum" if a.target else "mean"
     units = aligned(a.table, b.table, masks=asked.masks)
     grids = paired_layers(a.values, b.values, head_pairs=asked.head_pairs)
     left, right = (
-        replace(side, values=merged(grid, own, axis=1, how="mean"), **labelled(units, own, table=side.table))
+        replace(side, values=merged(grid, own, axis=1, how=how), **labelled(units, own, table=side.table))
         for side, grid, own in ((a, grids[0], units.a), (b, grids[1], units.b))
     )
     return Joined(left, right, "values", units, 1, tokens=(a.tokens, b.tokens))
