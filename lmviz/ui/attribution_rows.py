@@ -103,7 +103,7 @@ def _strips(asked: Asked, answers: Mapping[Row, Answer | Failed], *, is_running:
         event = token_strip(
             tokens,
             key=f"why_{row.slug}_{row.baseline}",
-            selected=_selected(asked, tokens),
+            selected=_selected(asked),
             look=StripLook(_finding(row, tokens, values), quantity="score", unit=result.unit,
                            scale="signed" if is_signed else "amount"),
         )  # fmt: skip
@@ -147,14 +147,12 @@ def left_over(result: TokenScores) -> None:
     )
 
 
-def _selected(asked: Asked, tokens: Sequence[StripToken]) -> int | None:
-    """Give which of the shown is the token where the answer is read."""
+def _selected(asked: Asked) -> int | None:
+    """Give which of the shown is the token, or word, where the answer is read."""
     place = asked.explained.quantity[0].place
-    if place is None:
-        return None
-    if asked.chosen.level == "token":
+    if place is None or asked.chosen.level == "token":
         return place
-    return next((at for at, token in enumerate(tokens) if token.id == place), None)
+    return next(at for at, own in enumerate(groups(asked.explained.encoding.table)) if place in own)
 
 
 def _finding(row: Row, tokens: Sequence[StripToken], values: np.ndarray) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 import streamlit as st
 
 from lmviz.analyses.predictions.abilities import can, no_language_model
+from lmviz.analyses.predictions.labels import names_of_labels
 from lmviz.capture.tokens import single_token, token_string
-from lmviz.errors import LmvizError
+from lmviz.errors import LmvizError, NotForThisModel
 from lmviz.results import LabelProbabilities, TokenDistributions
 from lmviz.ui import attribution_asked, predictions, selection
 from lmviz.ui.predicting import figure, named
@@ -54,8 +55,12 @@ def _take_continuation() -> None:
 
 
 def _first(offered: Mapping[str, str]) -> str:
-    """Name the model's own choice; no two lines of a box may read the same, for the browser tells them by that."""
-    return f"first choice: {next(iter(offered.values()), 'what the model says')}"
+    """Name the model's own choice; no two lines of a box may read the same, for the browser tells them by that.
+
+    Where the answers have their probabilities, the likeliest comes first.
+    """
+    likeliest = next(iter(offered.values()), "")
+    return f"first choice: {likeliest}" if likeliest.endswith(")") else "first choice"
 
 
 def _box(model: Any, name: str, *, label: str, options: Mapping[str, str], is_open: bool) -> None:
@@ -96,7 +101,11 @@ def typed(model: Any, value: str) -> str:
 
 
 def _offered(model: Any) -> tuple[dict[str, str], bool]:
-    """Give the answers to choose from with what they are called, the likeliest first; and whether others are too."""
+    """Give the answers to choose from with what they are called, and whether others are too.
+
+    Raises:
+        NotForThisModel: The model has no head.
+    """
     given = predictions.texts(selection.current())
     if not no_language_model(model):
         result = predictions.ask(model, "token-distributions", **given, top_k=_N_OFFERED).result
@@ -105,7 +114,9 @@ def _offered(model: Any) -> tuple[dict[str, str], bool]:
         return _labels(predictions.ask(model, "classify", **given).result), False
     if can(model, "answer-span") and not can(model, "tag-tokens"):
         return {"start": "start of the answer", "end": "end of the answer"}, False
-    return {str(name): str(name) for name in model.hf_model.config.id2label.values()}, False
+    if can(model, "tag-tokens"):
+        return {name: name for name in names_of_labels(model)}, False
+    raise NotForThisModel(no_language_model(model))
 
 
 def _tokens(result: TokenDistributions, position: int | None) -> dict[str, str]:

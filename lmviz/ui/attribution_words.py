@@ -39,7 +39,7 @@ def word_scores(table: TokenTable, scores: np.ndarray) -> np.ndarray:
 
 
 def word_tokens(table: TokenTable, values: np.ndarray) -> tuple[StripToken, ...]:
-    """Give words as a strip takes tokens; the id of each is the position of its last piece.
+    """Give words as a strip takes tokens; a word of several pieces has no id, and its note names them.
 
     Args:
         table: The tokens.
@@ -49,14 +49,20 @@ def word_tokens(table: TokenTable, values: np.ndarray) -> tuple[StripToken, ...]
         StripToken(
             text="".join(_piece(table.tokens[place], is_first=place == own[0]) for place in own),
             raw=" ".join(table.raw[place] for place in own),
-            id=own[-1],
+            id=table.ids[own[0]] if len(own) == 1 else -1,
             special=table.special[own[0]],
             segment=table.segments[own[0]],
             word=table.words[own[0]],
             value=None if np.isnan(value) else float(value),
+            note=_pieces(table, own) if len(own) > 1 else "",
         )
         for own, value in zip(groups(table), values, strict=True)
     )
+
+
+def _pieces(table: TokenTable, own: Sequence[int]) -> str:
+    """Say which tokens a word is made of, and where they stand."""
+    return f"Tokens {own[0]} to {own[-1]}: {' '.join(table.raw[place] for place in own)}"
 
 
 def _piece(token: str, *, is_first: bool) -> str:

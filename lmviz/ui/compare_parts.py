@@ -47,7 +47,7 @@ def units(result: Difference, values: Any, *, notes: Sequence[str] | None = None
         StripToken(
             text=text if is_token or is_special else f" {text}",
             raw=text,
-            id=number,
+            id=-1,
             special=is_special,
             segment=0,
             word=number,
