@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lmviz.analyses.attribution.baselines import BASELINES
+from lmviz.analyses.attribution.coalitions import DELETE
 from lmviz.analyses.attribution.methods import METHODS, method, params_of, takes
 from lmviz.analyses.attribution.targets import Explained, TargetParams, explained
 from lmviz.analyses.base import Progress
@@ -34,6 +36,8 @@ class Row:
     def title(self) -> str:
         """How it is called."""
         name = method(self.slug).title
+        if self.baseline == DELETE:
+            return f"{name}, words deleted"
         return f"{name}, from {self.baseline}" if self.baseline else name
 
 
@@ -139,12 +143,21 @@ def ask(model: Any, chosen: Selection) -> Asked:
     """
     target = target_of(model, chosen)
     found = explained(model, target)
-    rows = tuple(
-        Row(slug, baseline)
-        for slug in methods_of(chosen)
-        for baseline in (baselines_of(chosen) if takes(slug, "baseline") else ("",))
-    )
+    rows = tuple(Row(slug, baseline) for slug in methods_of(chosen) for baseline in _of_method(slug, chosen))
     return Asked(model, chosen, target, found, rows)
+
+
+def _of_method(slug: str, chosen: Selection) -> tuple[str, ...]:
+    """Give the baselines that a method is asked from; only what takes words away can delete them."""
+    if not takes(slug, "baseline"):
+        return ("",)
+    wanted = baselines_of(chosen)
+    return wanted if takes(slug, "by") else embedded(wanted)
+
+
+def embedded(baselines: Sequence[str]) -> tuple[str, ...]:
+    """Give those baselines that are embeddings; the usual one where none is."""
+    return tuple(name for name in baselines if name != DELETE) or (USUAL_BASELINE,)
 
 
 def target_of(model: Any, chosen: Selection) -> TargetParams:
@@ -181,10 +194,8 @@ def methods_of(chosen: Selection) -> tuple[str, ...]:
 
 def baselines_of(chosen: Selection) -> tuple[str, ...]:
     """Give the baselines that are asked for; the usual one where none is."""
-    from lmviz.analyses.attribution.baselines import BASELINES
-
     wanted = chosen.baselines.split("|")
-    return tuple(name for name in BASELINES if name in wanted) or (USUAL_BASELINE,)
+    return tuple(name for name in (*BASELINES, DELETE) if name in wanted) or (USUAL_BASELINE,)
 
 
 def scores_of(answers: Mapping[Row, Answer | Failed]) -> dict[Row, TokenScores]:

@@ -21,7 +21,7 @@ _N_STEPS = 32
 def draw(model: Any) -> None:
     """Offer to explain the answer from every layer, and show the scores of each token in each layer."""
     chosen = selection.current()
-    baseline = attribution_asked.baselines_of(chosen)[0]
+    baseline = attribution_asked.embedded(attribution_asked.baselines_of(chosen))[0]
     target = {
         name: value for name, value in asdict(attribution_asked.target_of(model, chosen)).items() if value is not None
     }

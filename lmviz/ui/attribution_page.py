@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from lmviz.analyses.attribution.baselines import BASELINES
+from lmviz.analyses.attribution.coalitions import DELETE
 from lmviz.analyses.attribution.methods import METHODS
 from lmviz.analyses.predictions.abilities import no_language_model
 from lmviz.errors import LmvizError, NoMaskToken, NotForThisModel
@@ -110,12 +111,13 @@ def _how(asked: Asked, *, has_methods: bool) -> None:
         selection.keep_widget("attribution_baselines", list(asked.baselines))
         st.pills(
             "From the baseline",
-            [name for name in BASELINES if name != "mask" or has_mask],
+            [name for name in (*BASELINES, DELETE) if name != "mask" or has_mask],
             key="attribution_baselines",
             selection_mode="multi",
             on_change=partial(_take_several, "attribution_baselines", "baselines"),
             help="What stands where a word is not: padding, nothing at all (zero), the mask, or the mean of all "
-            "embeddings. It is a choice, and another one gives another picture: choose two and compare.",
+            "embeddings; or the word is deleted, by methods that take words away. It is a choice, and another one "
+            "gives another picture: choose two and compare.",
         )
         if has_methods:
             _ask_level(chosen)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from lmviz.analyses.attribution.coalitions import DELETE
 from lmviz.analyses.attribution.methods import UNSIGNED
 from lmviz.components.tokens import StripEvent, StripLook, StripToken, token_strip
 from lmviz.engine.tasks import Task
@@ -59,8 +60,12 @@ def _quantity(asked: Asked, answers: Mapping[Row, Any]) -> None:
         for row, result in scores.items()
         if "baseline_value" in result.provenance
     }
-    said = ", ".join(f"{figure(number)} from {baseline}" for baseline, number in empty.items())
+    said = ", ".join(f"{figure(number)} {_from(baseline)}" for baseline, number in empty.items())
     st.markdown(f"{_name(asked)}{value}{f'; with all words gone, {said}' if said else ''}")
+
+
+def _from(baseline: str) -> str:
+    return "where they are deleted" if baseline == DELETE else f"from {baseline}"
 
 
 def _name(asked: Asked) -> str:

@@ -56,8 +56,8 @@ def draw(asked: Asked) -> None:
 
 def _given(asked: Asked) -> dict[str, Any]:
     """Give the parameters of the tests."""
-    first = asked.baselines[0]
-    second = next((name for name in (*asked.baselines[1:], "mean", *BASELINES) if name != first), "zero")
+    first, *others = attribution_asked.embedded(asked.baselines)
+    second = next((name for name in (*others, "mean", *BASELINES) if name != first), "zero")
     shared = {name: value for name, value in vars(asked.target).items() if value is not None}
     return {
         **shared,

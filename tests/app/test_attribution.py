@@ -55,6 +55,14 @@ def test_a_baseline_method_or_level_more_is_a_row_more(app: Open) -> None:
         settled(test)
 
 
+def test_words_can_be_deleted_by_what_takes_words_away(app: Open, folder: Callable[[str], str]) -> None:
+    words = {"methods": "erasure|integrated-gradients", "baselines": "delete"}
+    test = settled(app("attribution", family="gpt2", text="the cat sat on", **words), until="Erasure, words deleted")
+    assert "Integrated gradients, from pad" in sentences(test)
+    test.button(key="trust_start").click().run()
+    settled(test, until="The first words taken away")
+
+
 def test_every_method_can_be_chosen_and_has_a_cost(app: Open) -> None:
     settled(app("attribution", family="gpt2", text="the cat", methods="|".join(METHODS)), until="Logit of")
     assert all(attribution_asked.passes(slug, 9) > 0 for slug in METHODS)
