@@ -1,10 +1,12 @@
 """Attributions by attention against the library's own eager attention, and against a head that looks a little more."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import EuroBertConfig, EuroBertForSequenceClassification, PreTrainedModel
 
 import lmviz
 from lmviz.analyses.attribution.at_attention import reading_weights
@@ -103,6 +105,41 @@ def test_labels_are_read_where_the_head_reads_them() -> None:
     tags = lmviz.wrap(*tiny_head("bert", "ForTokenClassification"))
     assert weights(tags, position=2) == [0, 0, 1, 0, 0]
     assert weights(model_of("gpt2"), continuation=" on the") == pytest.approx([0, 0, 0.5, 0.5, 0])
+
+
+def rests_on(hf_model: PreTrainedModel, ids: torch.Tensor) -> np.ndarray:
+    """Give how far a label's score moves with each position of what the base model hands to the head."""
+    handed: list[torch.Tensor] = []
+    hook = hf_model.base_model.register_forward_hook(lambda _module, _args, output: handed.append(output[0]))
+    embeddings = hf_model.get_input_embeddings()(ids).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(hf_model(inputs_embeds=embeddings).logits[0, 0], handed)
+    hook.remove()
+    moved: np.ndarray = gradient[0].norm(dim=-1).numpy()
+    return moved
+
+
+@pytest.mark.parametrize(("pooling", "said"), [("bos", "bos"), ("mean", "mean"), ("late", "late"), ("late", "other")])
+def test_a_label_is_said_to_be_read_where_its_score_rests(pooling: str, said: str) -> None:
+    tokenizer = tiny("modernbert")[1]
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    known = {"vocab_size": len(tokenizer), "mask_token_id": tokenizer.mask_token_id, "pad_token_id": 0}
+    config = EuroBertConfig(**sizes, **known, intermediate_size=48, classifier_pooling=pooling)
+    model = lmviz.wrap(EuroBertForSequenceClassification(config).eval(), tokenizer)
+    target = explained(model, TargetParams("the cat sat"))
+    moved = rests_on(model.hf_model, torch.tensor([target.encoding.table.ids]))
+    model.hf_model.config.classifier_pooling = said
+    weights, note = reading_weights(model, target)
+    np.testing.assert_array_equal(weights > 0, moved > 0)
+    assert ("is not known" in note) == (said == "other")
+    assert note in ask("attention-relevance", model, "the cat sat").note
+
+
+@pytest.mark.parametrize("slug", ["saliency", "attention-relevance", "rollout-scores"])
+def test_a_score_below_zero_is_seen(slug: str) -> None:
+    result = ask(slug, model_of("gpt2"), TEXTS["gpt2"])
+    wrong = replace(result, scores=result.scores - 2 * result.scores.max())
+    (fine,), (broken,) = (lmviz.ANALYSES[slug].check(one) for one in (result, wrong))
+    assert fine.passed and not broken.passed and "scores fall below 0" in broken.sentence
 
 
 def test_what_stands_at_a_pattern_is_seen_by_its_gradient() -> None:
