@@ -92,13 +92,13 @@ def are_finite(result: TokenScores) -> Check:
 
 
 def none_negative(result: TokenScores) -> Check:
-    """Compare the smallest length of a gradient with zero."""
+    """Compare the smallest score of a method without signs with zero."""
     below = float(max(0.0, -result.scores.min(initial=0.0)))
     return Check(
-        slug="lengths",
-        sentence=f"lengths fall below 0 by {below:.0e}",
+        slug="not-negative",
+        sentence=f"scores fall below 0 by {below:.0e}",
         passed=below == 0.0,
         value=below,
         limit=0.0,
-        meaning="The length of a gradient is never negative.",
+        meaning="Lengths, shares and relevance are never negative; the arithmetic is wrong.",
     )
