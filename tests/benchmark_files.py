@@ -105,6 +105,14 @@ def _eec(text: str) -> str:
     return _csv(header, *rows)
 
 
+def _grammar(text: str) -> str:
+    rows = (
+        {"paradigm": name, "phenomenon": "animals", "good": f"{text} {good}", "bad": f"{text} {bad}"}
+        for name, good, bad in (("one", "cat sat", "cat dog"), ("two", "dog sat", "dog the"))
+    )
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 SOURCES: dict[str, tuple[str, Callable[[str], str]]] = {
     "crows-pairs": ("csv", _crows_pairs),
@@ -118,6 +126,7 @@ SOURCES: dict[str, tuple[str, Callable[[str], str]]] = {
     "seat": ("json", _word_sets),
     "honest": ("tsv", _honest),
     "sentiment-gap": ("csv", _eec),
+    "blimp": ("jsonl", _grammar),
 }
 
 

@@ -1,6 +1,7 @@
 """Results of every type on any tokens, made on the spot: what the tests of figures draw."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from lmviz.results import (
     Difference,
     Faithfulness,
     GeneratedScores,
+    GrammarScores,
     LabelProbabilities,
     LayerHeadGrid,
     LayerMatrix,
@@ -216,6 +218,14 @@ def row_answers(tokens: Sequence[str]) -> RowAnswers:
     )  # fmt: skip
 
 
+def grammar_scores(tokens: Sequence[str]) -> GrammarScores:
+    whole = pair_scores(tokens)
+    parts = {name: replace(part, by_category={name: part, "other": part}) for name, part in whole.by_category.items()}
+    references = {"people": dict.fromkeys(("all", *tokens), 0.9)}
+    given = {item.name: getattr(whole, item.name) for item in fields(whole)} | {"by_category": parts}
+    return GrammarScores(**given, paradigms=whole.categories, references=references)
+
+
 def pair_scores(tokens: Sequence[str]) -> PairScores:
     """Give one pair and one category per token."""
     more = np.random.default_rng(6).normal(0.3, 1, size=len(tokens)).astype(np.float32)
@@ -302,6 +312,7 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "Difference": difference,
     "LayerMatrix": layer_matrix,
     "PairScores": pair_scores,
+    "GrammarScores": grammar_scores,
     "RowAnswers": row_answers,
     "ConceptRemoval": concept_removal,
     "Faithfulness": faithfulness,

@@ -15,6 +15,7 @@ from lmviz.figures.differences import difference, layer_matrix
 from lmviz.figures.documents import Page, document
 from lmviz.figures.faithfulness import faithfulness
 from lmviz.figures.generated import generated_scores
+from lmviz.figures.grammar import grammar_scores
 from lmviz.figures.heatmaps import (
     attention_grid,
     layer_head_grid,
@@ -39,6 +40,7 @@ from lmviz.results import (
     Difference,
     Faithfulness,
     GeneratedScores,
+    GrammarScores,
     LabelProbabilities,
     LayerHeadGrid,
     LayerMatrix,
@@ -72,6 +74,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     ContinuationTree: continuation_tree,
     Difference: difference,
     LayerMatrix: layer_matrix,
+    GrammarScores: grammar_scores,  # a PairScores too, so it stands before it
     PairScores: pair_scores,
     RowAnswers: row_answers,
     ConceptRemoval: concept_removal,
@@ -161,6 +164,8 @@ def _writable(result: Result) -> Result:
         shown["fillings"] = tuple(tuple(visible(token) for token in row) for row in result.fillings)
     if isinstance(result, PairScores):
         shown["texts"] = tuple((visible(more), visible(less)) for more, less in result.texts)
+    if isinstance(result, GrammarScores):
+        shown["paradigms"] = tuple(map(visible, result.paradigms))
     if isinstance(result, TokenDistributions):
         shown["candidates"] = tuple(tuple(visible(token) for token in row) for row in result.candidates)
     return replace(result, **shown)

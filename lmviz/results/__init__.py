@@ -5,6 +5,7 @@ from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctua
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.faithfulness import Faithfulness
 from lmviz.results.generated import GeneratedScores
+from lmviz.results.grammar import GrammarScores
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
 from lmviz.results.localisation import BiasLocalisation
 from lmviz.results.pairs import PairScores
@@ -25,6 +26,7 @@ __all__ = [
     "Difference",
     "Faithfulness",
     "GeneratedScores",
+    "GrammarScores",
     "LabelProbabilities",
     "LayerHeadGrid",
     "LayerMatrix",

@@ -305,7 +305,7 @@ def test_a_stopped_job_stops(slug: str) -> None:
 def test_it_describes_itself(slug: str) -> None:
     analysis = ANALYSES[slug]
     assert analysis.slug == slug
-    assert analysis.group in {"attention", "predictions", "attribution", "compare", "bias"}
+    assert analysis.group in {"attention", "predictions", "attribution", "compare", "bias", "probing"}
     assert analysis.title[0].isupper()
     assert analysis.reference.startswith("https://")
     assert analysis.caution.endswith(".")

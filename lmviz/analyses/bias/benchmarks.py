@@ -22,6 +22,7 @@ from lmviz.analyses.bias import (
 from lmviz.analyses.bias.items import Benchmark
 from lmviz.analyses.bias.resuming import resumed
 from lmviz.analyses.bias.running import BenchmarkRun, completed, prepared
+from lmviz.analyses.probing import grammar
 from lmviz.errors import NotForThisModel, UnknownAnalysis, did_you_mean
 from lmviz.remote import RemoteModel, only_predicts
 from lmviz.results import PairScores
@@ -39,6 +40,7 @@ _MODULES: tuple[ModuleType, ...] = (
     completions,
     sentiment_gap,
     minimal_pairs,
+    grammar,
 )
 ANALYSES: Mapping[str, Analysis[Any, Any]] = MappingProxyType(
     {module.ANALYSIS.slug: module.ANALYSIS for module in _MODULES}
