@@ -10,12 +10,14 @@ class Target:
     """Something in a text that has a label.
 
     `spans` are the characters it stands at: one span for a word or a phrase, two for a pair of words, none for the text
-    as a whole. `form` is what a word-based guess would go by, such as the word itself.
+    as a whole. `form` is what a word-based guess would go by, such as the word itself; `lemma` is its dictionary form,
+    empty where it is not known.
     """
 
     spans: tuple[Span, ...]
     label: str
     form: str
+    lemma: str = ""
 
 
 @dataclass(frozen=True)
