@@ -12,6 +12,7 @@ from lmviz.results import (
     AnswerSpans,
     AttentionPattern,
     BiasLocalisation,
+    CodelengthCurve,
     ConceptRemoval,
     ContinuationTree,
     Difference,
@@ -19,11 +20,13 @@ from lmviz.results import (
     GeneratedScores,
     GrammarScores,
     LabelProbabilities,
+    LayerCurve,
     LayerHeadGrid,
     LayerMatrix,
     LayerPositionGrid,
     MaskFillings,
     PairScores,
+    ProbeCurve,
     QueryKeyProducts,
     Result,
     RowAnswer,
@@ -218,6 +221,35 @@ def row_answers(tokens: Sequence[str]) -> RowAnswers:
     )  # fmt: skip
 
 
+def layer_curve(tokens: Sequence[str]) -> LayerCurve:
+    """Give one series per token."""
+    values = {token: np.array([0.2, 0.9, np.nan, 0.4], dtype=np.float32) for token in tokens}
+    edges = [{name: own + step for name, own in values.items()} for step in (np.float32(-0.1), np.float32(0.1))]
+    return LayerCurve(
+        layers=(0, 1, 2, 3), n_layers=3, series=values, low=edges[0], high=edges[1], unit="bits",
+        baselines={"majority": 0.3}, note=INJECTION, provenance=PROVENANCE,
+    )  # fmt: skip
+
+
+def codelength_curve(tokens: Sequence[str]) -> CodelengthCurve:
+    curve = layer_curve(tokens)
+    given = {item.name: getattr(curve, item.name) for item in fields(curve)}
+    codes = {name: np.tile(values[:, None], 2) for name, values in curve.series.items()}
+    return CodelengthCurve(**given, compression=np.ones(4, dtype=np.float32), codes=codes)
+
+
+def probe_curve(tokens: Sequence[str]) -> ProbeCurve:
+    curve, n = layer_curve(tokens), len(tokens)
+    given = {item.name: getattr(curve, item.name) for item in fields(curve)} | {"unit": "share"}
+    return ProbeCurve(
+        **given, task="upos", probe="linear", item="word", labels=tuple(dict.fromkeys(tokens)), texts=tuple(tokens),
+        text_of=np.arange(n), spans=np.zeros((n, 1, 2), dtype=np.int64), forms=tuple(tokens),
+        label=np.zeros(n, dtype=np.int64), predicted=np.zeros((4, n), dtype=np.int64),
+        confidence=np.full((4, n), 0.5, dtype=np.float32), probability=np.full((4, n), 0.5, dtype=np.float32),
+        information=np.zeros(4, dtype=np.float32),
+    )  # fmt: skip
+
+
 def grammar_scores(tokens: Sequence[str]) -> GrammarScores:
     whole = pair_scores(tokens)
     parts = {name: replace(part, by_category={name: part, "other": part}) for name, part in whole.by_category.items()}
@@ -312,6 +344,9 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "Difference": difference,
     "LayerMatrix": layer_matrix,
     "PairScores": pair_scores,
+    "LayerCurve": layer_curve,
+    "ProbeCurve": probe_curve,
+    "CodelengthCurve": codelength_curve,
     "GrammarScores": grammar_scores,
     "RowAnswers": row_answers,
     "ConceptRemoval": concept_removal,

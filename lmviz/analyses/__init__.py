@@ -42,6 +42,7 @@ from lmviz.analyses.predictions import (
     tag_tokens,
     token_distributions,
 )
+from lmviz.analyses.probing import linear_probe, mdl_probe, mlp_probe
 from lmviz.errors import UnknownAnalysis, did_you_mean
 from lmviz.remote import RemoteModel
 from lmviz.results import Result
@@ -86,6 +87,9 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
     **benchmarks.ANALYSES,
     bias_localisation.ANALYSIS.slug: bias_localisation.ANALYSIS,
     removal.ANALYSIS.slug: removal.ANALYSIS,
+    linear_probe.ANALYSIS.slug: linear_probe.ANALYSIS,
+    mlp_probe.ANALYSIS.slug: mlp_probe.ANALYSIS,
+    mdl_probe.ANALYSIS.slug: mdl_probe.ANALYSIS,
     cka.ANALYSIS.slug: cka.ANALYSIS,
     compare.SLUG: compare.among(_COMPARABLE),
 }

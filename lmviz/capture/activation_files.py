@@ -60,8 +60,10 @@ class TextTokens:
 
 @dataclass(frozen=True, eq=False)
 class Activations:
-    """The residual stream of many texts, complete: `layers[0]` is what enters the first block, `layers[i]` what leaves
-    the i-th; rows are in the order in which they ran, `row_of` says which one a token has.
+    """The residual stream of many texts, complete.
+
+    Layer 0 is what enters the first block, layer i what leaves the i-th. Rows are in the order in which texts ran;
+    `row_of` says which one a token has.
     """
 
     folder: Path

@@ -11,6 +11,7 @@ import pandas as pd
 from lmviz.errors import FigureUnavailable
 from lmviz.figures.answers import answer_spans, continuation_tree, label_probabilities, mask_fillings
 from lmviz.figures.bars import token_distributions, token_scores
+from lmviz.figures.curves import layer_curve
 from lmviz.figures.differences import difference, layer_matrix
 from lmviz.figures.documents import Page, document
 from lmviz.figures.faithfulness import faithfulness
@@ -42,11 +43,13 @@ from lmviz.results import (
     GeneratedScores,
     GrammarScores,
     LabelProbabilities,
+    LayerCurve,
     LayerHeadGrid,
     LayerMatrix,
     LayerPositionGrid,
     MaskFillings,
     PairScores,
+    ProbeCurve,
     QueryKeyProducts,
     Result,
     RowAnswer,
@@ -74,6 +77,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     ContinuationTree: continuation_tree,
     Difference: difference,
     LayerMatrix: layer_matrix,
+    LayerCurve: layer_curve,
     GrammarScores: grammar_scores,  # a PairScores too, so it stands before it
     PairScores: pair_scores,
     RowAnswers: row_answers,
@@ -164,6 +168,11 @@ def _writable(result: Result) -> Result:
         shown["fillings"] = tuple(tuple(visible(token) for token in row) for row in result.fillings)
     if isinstance(result, PairScores):
         shown["texts"] = tuple((visible(more), visible(less)) for more, less in result.texts)
+    if isinstance(result, LayerCurve):
+        named = {name: getattr(result, name).items() for name in ("series", "low", "high")}
+        shown |= {name: {visible(key): values for key, values in items} for name, items in named.items()}
+    if isinstance(result, ProbeCurve):
+        shown |= {name: tuple(map(visible, getattr(result, name))) for name in ("labels", "texts", "forms")}
     if isinstance(result, GrammarScores):
         shown["paradigms"] = tuple(map(visible, result.paradigms))
     if isinstance(result, TokenDistributions):

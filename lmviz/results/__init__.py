@@ -2,6 +2,7 @@
 
 from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyProducts, TokenMatrix
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
+from lmviz.results.curves import CodelengthCurve, LayerCurve, ProbeCurve
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.faithfulness import Faithfulness
 from lmviz.results.generated import GeneratedScores
@@ -21,6 +22,7 @@ __all__ = [
     "AttentionPattern",
     "BiasLocalisation",
     "Check",
+    "CodelengthCurve",
     "ConceptRemoval",
     "ContinuationTree",
     "Difference",
@@ -28,11 +30,13 @@ __all__ = [
     "GeneratedScores",
     "GrammarScores",
     "LabelProbabilities",
+    "LayerCurve",
     "LayerHeadGrid",
     "LayerMatrix",
     "LayerPositionGrid",
     "MaskFillings",
     "PairScores",
+    "ProbeCurve",
     "Provenance",
     "QueryKeyProducts",
     "Result",

@@ -6,8 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lmviz.statistics.inputs import checked_values
+from lmviz.statistics.inputs import check_between, checked_values
 from lmviz.statistics.resampling import bootstrap
+
+
+def mean_interval(values: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
+    """Give Student's t interval of a mean of independent values; (NaN, NaN) for fewer than two.
+
+    Raises:
+        InvalidParameter: Values that are not finite, or an impossible level.
+    """
+    from scipy.special import stdtrit  # slow to import
+
+    check_between("The level", level)
+    items = checked_values(values).astype(np.float64)
+    n = len(items)
+    if n < 2:
+        return math.nan, math.nan
+    reach = float(stdtrit(n - 1, (1 + level) / 2)) * float(items.std(ddof=1)) / math.sqrt(n)
+    return float(items.mean()) - reach, float(items.mean()) + reach
 
 
 @dataclass(frozen=True)

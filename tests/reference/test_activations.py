@@ -1,4 +1,4 @@
-"""Activations of many texts are those of one pass over each; they are kept, gone on with, and nobody's but their own."""
+"""Activations of many texts are those of one pass over each; they are kept, gone on with, and keep to themselves."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

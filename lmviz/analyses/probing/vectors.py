@@ -1,0 +1,87 @@
+"""One vector for each labelled part, from the tokens it is made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from lmviz.analyses.probing.material import Material
+from lmviz.capture.activation_files import Activations, TextTokens
+from lmviz.errors import InvalidParameter
+
+POOLINGS = ("mean", "first", "last")
+Vectors = Float32[np.ndarray, "part width"]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Which tokens each of some parts is made of: `counts[i]` of `tokens`, one part after the other."""
+
+    tokens: Int64[np.ndarray, " token"]
+    counts: Int64[np.ndarray, " part"]
+
+    def of(self, parts: Int64[np.ndarray, " chosen"]) -> "Runs":
+        """Give those of some parts."""
+        starts = np.cumsum(self.counts) - self.counts
+        counts = self.counts[parts]
+        places = np.repeat(starts[parts] - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
+        return Runs(self.tokens[places], counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """The tokens of every part: one `Runs` per span, or one for the whole text; `is_there` says which have any."""
+
+    runs: tuple[Runs, ...]
+    is_there: np.ndarray
+
+
+def pieces(material: Material, tokens: TextTokens, *, pooling: str) -> Pieces:
+    """Find the tokens of every part.
+
+    Args:
+        material: The parts.
+        tokens: Of the material's texts.
+        pooling: "mean" takes all tokens of a part, "first" and "last" one of them. Of a whole text the first token is
+            the one that a tokenizer puts in front, such as [CLS], where it does.
+
+    Raises:
+        InvalidParameter: No such pooling.
+    """
+    if pooling not in POOLINGS:
+        raise InvalidParameter(f"A part's tokens are pooled by {', '.join(POOLINGS)}, not {pooling!r}.")
+    n_spans = material.spans.shape[1]
+    runs = []
+    for span in range(max(1, n_spans)):
+        found = []
+        for part, text in enumerate(map(int, material.text_of)):
+            if n_spans:
+                start, end = material.spans[part, span]
+                own = tokens.pieces(text, [(int(start), int(end))])
+            else:
+                own = _of_text(tokens, text, pooling)
+            found.append(own if pooling == "mean" or not own.size else own[[0 if pooling == "first" else -1]])
+        counts = np.array([len(own) for own in found], dtype=np.int64)
+        joined = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+        runs.append(Runs(joined.astype(np.int64), counts))
+    return Pieces(tuple(runs), np.logical_and.reduce([run.counts > 0 for run in runs]))
+
+
+def _of_text(tokens: TextTokens, text: int, pooling: str) -> np.ndarray:
+    if pooling == "mean":
+        return tokens.pieces(text, [])
+    return np.arange(int(tokens.offsets[text]), int(tokens.offsets[text + 1]))
+
+
+def vectors(activations: Activations, layer: int, *, pieces: Pieces, parts: Int64[np.ndarray, " chosen"]) -> Vectors:
+    """Read the vectors of some parts at one layer: the mean over a part's tokens, two spans one after the other."""
+    found = []
+    for run in pieces.runs:
+        own = run.of(parts)
+        rows = activations.rows(layer, own.tokens)
+        starts = np.cumsum(own.counts) - own.counts
+        if int(own.counts.max(initial=1)) == 1:
+            found.append(rows)
+        else:
+            found.append(np.add.reduceat(rows, starts, axis=0) / own.counts[:, None].astype(np.float32))
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
