@@ -24,6 +24,7 @@ from lmviz.results import (
     LayerHeadGrid,
     LayerMatrix,
     LayerPositionGrid,
+    LayerScatter,
     MaskFillings,
     PairScores,
     ProbeCurve,
@@ -238,6 +239,15 @@ def codelength_curve(tokens: Sequence[str]) -> CodelengthCurve:
     return CodelengthCurve(**given, compression=np.ones(4, dtype=np.float32), codes=codes)
 
 
+def layer_scatter(tokens: Sequence[str]) -> LayerScatter:
+    n = len(tokens)
+    return LayerScatter(
+        layer=1, places=np.random.default_rng(3).normal(size=(n, 2)).astype(np.float32), axes=("one", "two"),
+        labels=tuple(tokens), label=np.arange(n), forms=tuple(tokens), texts=tuple(tokens), text_of=np.arange(n),
+        note=INJECTION, provenance=PROVENANCE,
+    )  # fmt: skip
+
+
 def probe_curve(tokens: Sequence[str]) -> ProbeCurve:
     curve, n = layer_curve(tokens), len(tokens)
     given = {item.name: getattr(curve, item.name) for item in fields(curve)} | {"unit": "share"}
@@ -346,6 +356,7 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "PairScores": pair_scores,
     "LayerCurve": layer_curve,
     "ProbeCurve": probe_curve,
+    "LayerScatter": layer_scatter,
     "CodelengthCurve": codelength_curve,
     "GrammarScores": grammar_scores,
     "RowAnswers": row_answers,

@@ -29,6 +29,7 @@ from lmviz.figures.pairs import pair_scores
 from lmviz.figures.provenance import caption
 from lmviz.figures.removals import concept_removal
 from lmviz.figures.rows import row_answers
+from lmviz.figures.scatter import layer_scatter
 from lmviz.figures.scene import Scene, to_svg
 from lmviz.figures.standalone import explorer_html
 from lmviz.figures.wording import format_number, visible
@@ -47,6 +48,7 @@ from lmviz.results import (
     LayerHeadGrid,
     LayerMatrix,
     LayerPositionGrid,
+    LayerScatter,
     MaskFillings,
     PairScores,
     ProbeCurve,
@@ -78,6 +80,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     Difference: difference,
     LayerMatrix: layer_matrix,
     LayerCurve: layer_curve,
+    LayerScatter: layer_scatter,
     GrammarScores: grammar_scores,  # a PairScores too, so it stands before it
     PairScores: pair_scores,
     RowAnswers: row_answers,
@@ -171,7 +174,7 @@ def _writable(result: Result) -> Result:
     if isinstance(result, LayerCurve):
         named = {name: getattr(result, name).items() for name in ("series", "low", "high")}
         shown |= {name: {visible(key): values for key, values in items} for name, items in named.items()}
-    if isinstance(result, ProbeCurve):
+    if isinstance(result, (ProbeCurve, LayerScatter)):
         shown |= {name: tuple(map(visible, getattr(result, name))) for name in ("labels", "texts", "forms")}
     if isinstance(result, GrammarScores):
         shown["paradigms"] = tuple(map(visible, result.paradigms))

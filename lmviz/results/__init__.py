@@ -2,7 +2,7 @@
 
 from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyProducts, TokenMatrix
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
-from lmviz.results.curves import CodelengthCurve, LayerCurve, ProbeCurve
+from lmviz.results.curves import CodelengthCurve, LayerCurve, LayerScatter, ProbeCurve
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
 from lmviz.results.faithfulness import Faithfulness
 from lmviz.results.generated import GeneratedScores
@@ -34,6 +34,7 @@ __all__ = [
     "LayerHeadGrid",
     "LayerMatrix",
     "LayerPositionGrid",
+    "LayerScatter",
     "MaskFillings",
     "PairScores",
     "ProbeCurve",

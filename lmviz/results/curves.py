@@ -130,3 +130,32 @@ class CodelengthCurve(LayerCurve):
 
     compression: Float32[np.ndarray, " layer"]
     codes: Mapping[str, Float32[np.ndarray, "layer order"]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerScatter(Result):
+    """Items in two dimensions at one layer, each with its label (counted in `labels`, −1 for none), form and text."""
+
+    layer: int
+    places: Float32[np.ndarray, "item 2"]
+    axes: tuple[str, ...]
+    labels: tuple[str, ...]
+    label: Int64[np.ndarray, " item"]
+    forms: tuple[str, ...]
+    texts: tuple[str, ...]
+    text_of: Int64[np.ndarray, " item"]
+    note: str = ""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row per item."""
+        names = np.array([*self.labels, ""], dtype=object)
+        texts = np.array([*self.texts, ""], dtype=object)
+        return pd.DataFrame(
+            {
+                "x": self.places[:, 0],
+                "y": self.places[:, 1],
+                "label": names[self.label],
+                "form": np.array(self.forms, dtype=object),
+                "text": texts[self.text_of],
+            }
+        )

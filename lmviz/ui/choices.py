@@ -45,6 +45,26 @@ BENCHMARKS = (
     "honest",
     "sentiment-gap",
 )
+KNOWS = ("probes", "syntax", "grammar", "similarity")
+PROBED = (
+    "upos",
+    "number",
+    "tense",
+    "relation",
+    "head",
+    "depth",
+    "tree-depth",
+    "length",
+    "subject-number",
+    "main-tense",
+    "bigram-shift",
+    "question-type",
+    "subjectivity",
+    "sentiment",
+    "named-entities",
+    "labels",
+)
+PROBES = ("linear", "mlp", "mdl")
 SOURCES = ("shipped", "published", "file", "pasted")
 CHOICES: Mapping[str, tuple[str, ...]] = {  # by the field of the selection
     "part": PARTS,
@@ -58,4 +78,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {  # by the field of the selection
     "lab": LABS,
     "benchmark": BENCHMARKS,
     "source": SOURCES,
+    "knows": KNOWS,
+    "probed": PROBED,
+    "probe": PROBES,
 }

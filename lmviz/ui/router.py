@@ -43,6 +43,11 @@ def pages(root: Path) -> dict[str, list[Any]]:
                 title="Bias",
                 help="What a model prefers on published benchmarks and your own pairs, with intervals.",
             ),
+            st.Page(
+                folder / "probing.py",
+                title="Probing",
+                help="What each layer knows: probes with their controls, syntax in heads, grammar, similarity.",
+            ),
         ],
         "About": [
             st.Page(

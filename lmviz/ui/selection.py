@@ -33,7 +33,7 @@ class Selection:
     the model's own first choice and for nothing, or a whole `continuation`; by `methods` from `baselines`, both
     separated by "|" and empty for the usual ones, for each `level`. On the bias page, `lab` is what is asked of
     `benchmark`, with `variant` and `categories`, separated by "|", empty for the default and for all, and `limit`
-    rows, -1 for all.
+    rows, -1 for all. On the probing page, `knows` is what is looked at, `probed` the task and `probe` what is fitted.
     """
 
     model: str = "minilm"
@@ -64,6 +64,9 @@ class Selection:
     variant: str = ""
     categories: str = ""
     limit: int = -1
+    knows: str = "probes"
+    probed: str = "upos"
+    probe: str = "linear"
     view: View = field(default_factory=View)
 
     @property

@@ -10,6 +10,7 @@ PREDICTIONS = "pages/predictions.py"
 COMPARE = "pages/compare.py"
 ATTRIBUTION = "pages/attribution.py"
 BIAS = "pages/bias.py"
+PROBING = "pages/probing.py"
 _TO = "_way_to"
 
 

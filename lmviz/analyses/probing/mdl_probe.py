@@ -47,9 +47,15 @@ class MdlParams:
     def of_probe(self) -> Params:
         """The same question to a probe."""
         return Params(
-            self.source, self.task, self.layers, self.seed, self.n_seeds, self.pooling, limit=self.limit,
+            self.source,
+            self.task,
+            self.layers,
+            self.seed,
+            self.n_seeds,
+            self.pooling,
+            limit=self.limit,
             random_weights=False,
-        )  # fmt: skip
+        )
 
 
 def code_of(told: Part, texts: np.ndarray, *, dev: Part, n_labels: int) -> tuple[float, int]:
@@ -183,7 +189,7 @@ def _summed_up(run: ProbeRun, codes: Mapping[Step, float]) -> CodelengthCurve | 
         compression=(uniform / found["task"].mean(axis=1)).astype(np.float32),
         codes={name: bits.astype(np.float32) for name, bits in found.items()},
         note=" ".join((f"Bands: 95 % t intervals over {n_seeds} orders of the sentences.", *run.material.notes)),
-        provenance=signature(run),
+        provenance=signature(run, code=True),
     )
 
 

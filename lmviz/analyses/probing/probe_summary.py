@@ -18,6 +18,7 @@ from lmviz.statistics import resampled
 
 MOST_FOR_F1 = 50  # labels whose macro F1 gets an interval
 _POOLED = {"mean": "the mean of its tokens", "first": "its first token", "last": "its last token"}
+TITLES = {"linear": "Linear probe", "mlp": "MLP probe"}
 Rows = Float[np.ndarray, "layer item"]
 
 
@@ -134,10 +135,18 @@ def summed_up(run: ProbeRun, outcomes: Mapping[Step, Outcome]) -> ProbeCurve | N
     )
 
 
-def signature(run: ProbeRun) -> dict[str, object]:
-    """Say what decides the numbers."""
+def signature(run: ProbeRun, *, code: bool = False) -> dict[str, object]:
+    """Say what decides the numbers; of a probe, or of its online code."""
     signed = provenance(run.model, asdict(run.params))
-    return {**signed, "data": dict(fingerprint(run.files)), "material": run.material.fingerprint, "probe": run.kind}
+    slug, title = ("mdl-probe", "Online code of a probe (MDL)") if code else (f"{run.kind}-probe", TITLES[run.kind])
+    return {
+        "analysis": slug,
+        "title": title,
+        **signed,
+        "data": dict(fingerprint(run.files)),
+        "material": run.material.fingerprint,
+        "probe": run.kind,
+    }
 
 
 def _curves(told: Told, rows: Mapping[str, Rows]) -> tuple[dict[str, np.ndarray], ...]:

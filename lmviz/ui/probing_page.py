@@ -1,0 +1,37 @@
+"""The probing page: what is looked at, and on which model."""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from lmviz.errors import LmvizError, NotForThisModel
+from lmviz.ui import controls, frame, probing_probes, selection
+
+SECTIONS: Mapping[str, tuple[str, Callable[[], None]]] = {
+    "probes": ("Probes", probing_probes.probes),
+}
+
+
+def page() -> None:
+    """Draw the page."""
+    frame.title("What does each layer know?")
+    selection.write_link()
+    chosen = selection.current()
+    knows = chosen.knows if chosen.knows in SECTIONS else next(iter(SECTIONS))
+    selection.keep_widget("knows", knows)
+    st.segmented_control(
+        "What is looked at",
+        list(SECTIONS),
+        key="knows",
+        format_func=lambda name: SECTIONS[name][0],
+        on_change=controls.take("knows"),
+        label_visibility="collapsed",
+        required=True,
+    )
+    try:
+        SECTIONS[knows][1]()
+    except NotForThisModel as error:
+        frame.sentence(str(error))
+    except LmvizError as error:
+        frame.sentence(str(error))
+    selection.write_link()
