@@ -147,8 +147,8 @@ def _headline(found: Mapping[str, LayerCurve]) -> None:
             row = int(result.series["task"].argmin())
             st.markdown(
                 f"**{frame.plain(name)}**: shortest at layer {result.layers[row]}, "
-                f"**{result.series['task'][row]:.3g} bits a label** where the uniform code takes {result.baselines['uniform_code']:.3g} "
-                f"({result.compression[row]:.3g} times shorter) and the control {result.series['control'][row]:.3g}."
+                f"**{result.series['task'][row]:.3g} bits a label** where the uniform code takes "
+                f"{result.baselines['uniform_code']:.3g} ({result.compression[row]:.3g} times shorter) and the control {result.series['control'][row]:.3g}."
             )
 
 
