@@ -181,7 +181,7 @@ def ask(prepared: Sequence[BenchmarkRun], *, variant: str | None, params: Mappin
     Raises:
         LmvizError: The source cannot be read.
     """
-    chosen, counts = selection.current(), _counts(prepared[0])
+    chosen, counts = selection.current(), counts_of(prepared[0])
     wanted = tuple(name for name in chosen.categories.split("|") if name in counts and name)
     n_rows = sum(n for name, n in counts.items() if not wanted or name in wanted or not name)
     limit = chosen.limit if 0 < chosen.limit < n_rows else None
@@ -193,7 +193,7 @@ def ask(prepared: Sequence[BenchmarkRun], *, variant: str | None, params: Mappin
     return Asked(tuple(runs), counts, limit or n_rows, given)
 
 
-def _counts(run: BenchmarkRun) -> Mapping[str, int]:
+def counts_of(run: BenchmarkRun) -> Mapping[str, int]:
     """Count the rows of the source, once."""
     return memory.result(
         ("bias-counts", digest((run.signature["data"], run.signature["parameters"]))), lambda: run.counts

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from lmviz.errors import LmvizError, NotForThisModel
-from lmviz.ui import controls, frame, probing_probes, selection
+from lmviz.ui import controls, frame, probing_grammar, probing_probes, selection
 
 SECTIONS: Mapping[str, tuple[str, Callable[[], None]]] = {
     "probes": ("Probes", probing_probes.probes),
+    "grammar": ("Grammar", probing_grammar.grammar),
 }
 
 

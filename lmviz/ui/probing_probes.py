@@ -148,7 +148,8 @@ def _headline(found: Mapping[str, LayerCurve]) -> None:
             st.markdown(
                 f"**{frame.plain(name)}**: shortest at layer {result.layers[row]}, "
                 f"**{result.series['task'][row]:.3g} bits a label** where the uniform code takes "
-                f"{result.baselines['uniform_code']:.3g} ({result.compression[row]:.3g} times shorter) and the control {result.series['control'][row]:.3g}."
+                f"{result.baselines['uniform_code']:.3g} ({result.compression[row]:.3g} times shorter) and the "
+                f"control {result.series['control'][row]:.3g}."
             )
 
 

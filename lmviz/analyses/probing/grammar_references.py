@@ -8,7 +8,8 @@ words from Kauf & Ivanova (2023).
 from collections.abc import Mapping
 from types import MappingProxyType
 
-_WHO = ("people", "5-gram", "LSTM", "Transformer-XL", "GPT-2 large", "BERT base", "RoBERTa base")
+PEOPLE = "people"
+_WHO = (PEOPLE, "5-gram", "LSTM", "Transformer-XL", "GPT-2 large", "BERT base", "RoBERTa base")
 _PER_CENT = {
     "all": (88.6, 61.2, 69.8, 69.6, 83.0, 84.7, 86.7),
     "anaphor_agreement": (97.5, 47.9, 91.7, 94.1, 99.3, 97.1, 97.8),
