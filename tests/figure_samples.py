@@ -16,6 +16,7 @@ from lmviz.results import (
     ConceptRemoval,
     ContinuationTree,
     Difference,
+    DirectionEffect,
     Faithfulness,
     GeneratedScores,
     GrammarScores,
@@ -248,6 +249,16 @@ def layer_scatter(tokens: Sequence[str]) -> LayerScatter:
     )  # fmt: skip
 
 
+def direction_effect(tokens: Sequence[str]) -> DirectionEffect:
+    values = np.random.default_rng(3).normal(size=len(tokens)).astype(np.float32)
+    shares = np.full(len(tokens), 0.5, dtype=np.float32)
+    return DirectionEffect(
+        conditions=tuple(tokens), surprisal=values, change=values, low=values - np.float32(0.1),
+        high=values + np.float32(0.1), p=shares, fixed=shares, refitted=shares, removed=shares, majority=0.5, n_train=9,
+        n_test=9, n_texts=9, how="probe", layer=1, rank=1, note=INJECTION, provenance=PROVENANCE,
+    )  # fmt: skip
+
+
 def probe_curve(tokens: Sequence[str]) -> ProbeCurve:
     curve, n = layer_curve(tokens), len(tokens)
     given = {item.name: getattr(curve, item.name) for item in fields(curve)} | {"unit": "share"}
@@ -356,6 +367,7 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "PairScores": pair_scores,
     "LayerCurve": layer_curve,
     "ProbeCurve": probe_curve,
+    "DirectionEffect": direction_effect,
     "LayerScatter": layer_scatter,
     "CodelengthCurve": codelength_curve,
     "GrammarScores": grammar_scores,

@@ -42,7 +42,7 @@ from lmviz.analyses.predictions import (
     tag_tokens,
     token_distributions,
 )
-from lmviz.analyses.probing import linear_probe, mdl_probe, mlp_probe
+from lmviz.analyses.probing import linear_probe, mdl_probe, mlp_probe, probe_direction
 from lmviz.errors import UnknownAnalysis, did_you_mean
 from lmviz.remote import RemoteModel
 from lmviz.results import Result
@@ -90,6 +90,7 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
     linear_probe.ANALYSIS.slug: linear_probe.ANALYSIS,
     mlp_probe.ANALYSIS.slug: mlp_probe.ANALYSIS,
     mdl_probe.ANALYSIS.slug: mdl_probe.ANALYSIS,
+    probe_direction.ANALYSIS.slug: probe_direction.ANALYSIS,
     cka.ANALYSIS.slug: cka.ANALYSIS,
     compare.SLUG: compare.among(_COMPARABLE),
 }

@@ -13,6 +13,7 @@ from lmviz.figures.answers import answer_spans, continuation_tree, label_probabi
 from lmviz.figures.bars import token_distributions, token_scores
 from lmviz.figures.curves import layer_curve
 from lmviz.figures.differences import difference, layer_matrix
+from lmviz.figures.directions import direction_effect
 from lmviz.figures.documents import Page, document
 from lmviz.figures.faithfulness import faithfulness
 from lmviz.figures.generated import generated_scores
@@ -40,6 +41,7 @@ from lmviz.results import (
     ConceptRemoval,
     ContinuationTree,
     Difference,
+    DirectionEffect,
     Faithfulness,
     GeneratedScores,
     GrammarScores,
@@ -85,6 +87,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     PairScores: pair_scores,
     RowAnswers: row_answers,
     ConceptRemoval: concept_removal,
+    DirectionEffect: direction_effect,
     Faithfulness: faithfulness,
     GeneratedScores: generated_scores,
 }

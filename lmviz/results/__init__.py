@@ -4,6 +4,7 @@ from lmviz.results.attention import AttentionPattern, LayerHeadGrid, QueryKeyPro
 from lmviz.results.base import Check, Provenance, Result, TokenTable, is_punctuation
 from lmviz.results.curves import CodelengthCurve, LayerCurve, LayerScatter, ProbeCurve
 from lmviz.results.differences import Alignment, Difference, LayerMatrix
+from lmviz.results.directions import DirectionEffect
 from lmviz.results.faithfulness import Faithfulness
 from lmviz.results.generated import GeneratedScores
 from lmviz.results.grammar import GrammarScores
@@ -26,6 +27,7 @@ __all__ = [
     "ConceptRemoval",
     "ContinuationTree",
     "Difference",
+    "DirectionEffect",
     "Faithfulness",
     "GeneratedScores",
     "GrammarScores",

@@ -139,7 +139,15 @@ def _rule(name: str, value: float) -> list[dict[str, Any]]:
         },
         {
             "data": {"values": [{"value": value, "name": titled(name)}]},
-            "mark": {"type": "text", "align": "left", "dx": 4, "dy": -6, "x": 0, "color": _GREY, "fontSize": 11},
+            "mark": {
+                "type": "text",
+                "align": "right",
+                "dx": -4,
+                "dy": -6,
+                "x": "width",
+                "color": _GREY,
+                "fontSize": 11,
+            },
             "encoding": {"y": {"field": "value", "type": "quantitative"}, "text": {"field": "name"}},
         },
     ]

@@ -13,11 +13,17 @@ from lmviz.engine.local import gate
 from lmviz.figures.curves import OTHERS
 from lmviz.figures.scatter import MOST_COLOURS, REST
 from lmviz.results import LayerScatter, ProbeCurve
-from lmviz.ui import frame, memory
+from lmviz.ui import frame, memory, probing_direction
 
 _MOST_LABELS = 24  # of a confusion matrix
 _GREY = "#868da0"
-_VIEWS = {"confusion": "What for what", "calibration": "How sure", "hardest": "Hardest", "vectors": "Vectors"}
+_VIEWS = {
+    "confusion": "What for what",
+    "calibration": "How sure",
+    "hardest": "Hardest",
+    "vectors": "Vectors",
+    "removed": "What if it is removed",
+}
 _WAYS = {"pca": "Principal components", "umap": "UMAP"}
 
 
@@ -48,6 +54,8 @@ def layer(result: ProbeCurve, run: ProbeRun, *, clicked: int | None) -> None:
     draw = {"confusion": _confusion, "calibration": _calibration, "hardest": _hardest}
     if view == "vectors":
         _vectors(run, int(chosen))
+    elif view == "removed":
+        probing_direction.direction(run, int(chosen))
     else:
         draw[str(view)](result, int(chosen))
 
