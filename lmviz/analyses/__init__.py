@@ -42,7 +42,7 @@ from lmviz.analyses.predictions import (
     tag_tokens,
     token_distributions,
 )
-from lmviz.analyses.probing import linear_probe, mdl_probe, mlp_probe, probe_direction
+from lmviz.analyses.probing import linear_probe, mdl_probe, mlp_probe, probe_direction, structural_probe, v_information
 from lmviz.errors import UnknownAnalysis, did_you_mean
 from lmviz.remote import RemoteModel
 from lmviz.results import Result
@@ -91,6 +91,8 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
     mlp_probe.ANALYSIS.slug: mlp_probe.ANALYSIS,
     mdl_probe.ANALYSIS.slug: mdl_probe.ANALYSIS,
     probe_direction.ANALYSIS.slug: probe_direction.ANALYSIS,
+    v_information.ANALYSIS.slug: v_information.ANALYSIS,
+    structural_probe.ANALYSIS.slug: structural_probe.ANALYSIS,
     cka.ANALYSIS.slug: cka.ANALYSIS,
     compare.SLUG: compare.among(_COMPARABLE),
 }

@@ -33,6 +33,16 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "random_weights": "random weights",
         "majority": "most frequent label",
         "type_majority": "most frequent label of the form",
+        "information": "information",
+        "beyond_embeddings": "beyond the embeddings",
+        "entropy_of_the_label": "entropy of the label",
+        "uniform_code": "uniform code",
+        "uuas": "edges found (UUAS)",
+        "uuas_random_weights": "edges found, random weights",
+        "dspr": "distances (DSpr)",
+        "root": "root found",
+        "nspr": "depths (NSpr)",
+        "neighbours": "ties between neighbours",
         "layer_0": "layer 0 (embeddings)",
     }
 )

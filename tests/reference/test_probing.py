@@ -13,7 +13,7 @@ from lmviz.analyses.probing.fitting import fit_linear
 from lmviz.analyses.probing.material import DEV, TEST, TRAIN
 from lmviz.analyses.probing.probe_run import Params, probe_run
 from lmviz.errors import Cancelled, InvalidParameter, NotForThisModel
-from lmviz.results import CodelengthCurve, ProbeCurve
+from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 from tests.tiny import tiny
 from tests.trees import many, written
 
@@ -177,6 +177,20 @@ def test_the_code_is_short_where_words_tell_and_long_for_the_control(tmp_path: P
     assert found.compression[0] > 2
     again = lmviz.run("mdl-probe", model, source=source, n_seeds=2)
     np.testing.assert_array_equal(again.series["task"], found.series["task"])
+
+
+def test_information_is_the_mean_of_its_items_and_nothing_is_beyond_the_embeddings(tmp_path: Path) -> None:
+    model, source = lmviz.wrap(*tiny("bert")), written(tmp_path, many())
+    found = lmviz.run("v-information", model, source=source)
+    assert isinstance(found, LayerCurve)
+    plain = run(model, source, n_seeds=1, random_weights=False)
+    np.testing.assert_allclose(found.series["information"], plain.information, atol=1e-4)
+    entropy = found.baselines["entropy_of_the_label"]
+    assert entropy == pytest.approx(plain.numbers["entropy"], abs=1e-4)
+    assert found.series["information"][0] > entropy - 0.2  # the form tells all of it
+    assert found.series["beyond_embeddings"][0] == 0.0
+    assert np.abs(found.series["beyond_embeddings"]).max() < 0.2
+    assert all(check.passed for check in lmviz.ANALYSES["v-information"].check(found))
 
 
 def test_eight_threads_get_the_same_curve(tmp_path: Path) -> None:

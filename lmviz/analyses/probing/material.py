@@ -74,7 +74,9 @@ class Division:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """A labelled text and the side it is on."""
+
     side: int
     text: str
     targets: tuple[Target, ...]
@@ -94,9 +96,7 @@ def material(rows: Mapping[str, Rows], division: Division, *, unit: str) -> Mate
     Raises:
         InvalidParameter: There is nothing to train or to test on, fewer than two labels, or an impossible division.
     """
-    _check(division)
-    skipped: list[str] = []
-    kept = _limited(_divided(rows, skipped), division)
+    kept, skipped = divided(rows, division)
     if division.held_out != "sentence":
         kept = _types_apart(kept, division)
     kept = [row for row in kept if row.targets]
@@ -122,6 +122,17 @@ def material(rows: Mapping[str, Rows], division: Division, *, unit: str) -> Mate
     )
 
 
+def divided(rows: Mapping[str, Rows], division: Division) -> tuple[list[Row], list[str]]:
+    """Put every sentence on one side, once, as `material` does; give the sentences, and why rows were left out.
+
+    Raises:
+        InvalidParameter: An impossible division.
+    """
+    _check(division)
+    skipped: list[str] = []
+    return _limited(_divided(rows, skipped), division), skipped
+
+
 def _check(division: Division) -> None:
     if division.held_out not in HELD_OUT:
         raise InvalidParameter(f"What is held out is one of {', '.join(HELD_OUT)}, not {division.held_out!r}.")
@@ -134,7 +145,7 @@ def key_of(text: str) -> str:
     return " ".join(sorted(text.casefold().split()))
 
 
-def _divided(rows: Mapping[str, Rows], skipped: list[str]) -> list[_Row]:
+def _divided(rows: Mapping[str, Rows], skipped: list[str]) -> list[Row]:
     """Put every sentence on one side, once."""
     is_given = set(rows) != {SPLITS[TRAIN]}
     seen: set[str] = set()
@@ -149,7 +160,7 @@ def _divided(rows: Mapping[str, Rows], skipped: list[str]) -> list[_Row]:
                 n_again += 1
                 continue
             seen.add(key)
-            kept.append(_Row(side if is_given else _side_of(key), row.text, row.targets))
+            kept.append(Row(side if is_given else _side_of(key), row.text, row.targets))
     return kept
 
 
@@ -162,7 +173,7 @@ def _side_of(key: str) -> int:
     return TRAIN if share < SHARES[0] else DEV if share < SHARES[1] else TEST
 
 
-def _limited(rows: Sequence[_Row], division: Division) -> list[_Row]:
+def _limited(rows: Sequence[Row], division: Division) -> list[Row]:
     """Keep so many sentences, drawn by seed; their order stays."""
     if division.limit is None:
         return list(rows)
@@ -175,19 +186,17 @@ def _limited(rows: Sequence[_Row], division: Division) -> list[_Row]:
     return [row for place, row in enumerate(rows) if place in chosen]
 
 
-def _types_apart(rows: Sequence[_Row], division: Division) -> list[_Row]:
+def _types_apart(rows: Sequence[Row], division: Division) -> list[Row]:
     """Keep of each sentence the words whose type is on its side."""
 
     def is_on(target: Target, side: int) -> bool:
         name = target.lemma if division.held_out == "lemma" and target.lemma else target.form
         return _side_of(f"type {division.seed}\n{name.casefold()}") == side
 
-    return [
-        _Row(row.side, row.text, tuple(target for target in row.targets if is_on(target, row.side))) for row in rows
-    ]
+    return [Row(row.side, row.text, tuple(target for target in row.targets if is_on(target, row.side))) for row in rows]
 
 
-def _labels(rows: Sequence[_Row], unit: str) -> tuple[tuple[str, ...], list[str]]:
+def _labels(rows: Sequence[Row], unit: str) -> tuple[tuple[str, ...], list[str]]:
     """Give the labels of the training part, the most frequent first."""
     counts = Counter(target.label for row in rows if row.side == TRAIN for target in row.targets)
     if not counts:
@@ -207,7 +216,7 @@ def _labels(rows: Sequence[_Row], unit: str) -> tuple[tuple[str, ...], list[str]
     return tuple(names[:MOST_LABELS]), notes
 
 
-def _arrays(parts: Sequence[tuple[int, _Row, Target]], labels: Sequence[str]) -> dict[str, np.ndarray]:
+def _arrays(parts: Sequence[tuple[int, Row, Target]], labels: Sequence[str]) -> dict[str, np.ndarray]:
     number = {name: place for place, name in enumerate(labels)}
     n_spans = max((len(target.spans) for *_, target in parts), default=0)
     spans = np.zeros((len(parts), n_spans, 2), dtype=np.int64)

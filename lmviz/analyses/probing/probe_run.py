@@ -154,7 +154,7 @@ class ProbeRun:
         shares = (self.capture.seconds / total, self.random.seconds / total if self.random is not None else 0.0)
         before = 0.0
         for number, (capture, steps) in enumerate(
-            ((self.capture, self._of(TASK, CONTROL)), (self.random, self._of(RANDOM)))
+            ((self.capture, self.of(TASK, CONTROL)), (self.random, self.of(RANDOM)))
         ):
             if capture is None or not steps:
                 continue
@@ -162,14 +162,15 @@ class ProbeRun:
             own = LayerVectors(self, capture, lambda done, message, b=base, s=share: on_progress(b + s * done, message))
             fits = (1 - sum(shares)) * len(steps) / len(self.steps)
             for place, step in enumerate(steps):
-                yield step, self._outcome(step, own)
+                yield step, self.outcome(step, own)
                 on_progress(base + share + fits * (place + 1) / len(steps), f"layer {step.layer}, {step.what}")
             before = base + share + fits
 
-    def _of(self, *what: str) -> list[Step]:
+    def of(self, *what: str) -> list[Step]:
+        """Give the steps of some kinds."""
         return [step for step in self.steps if step.what in what]
 
-    def _outcome(self, step: Step, own: "LayerVectors") -> Outcome:
+    def outcome(self, step: Step, own: "LayerVectors") -> Outcome:
         """Give what a probe said, fitted where it was not before."""
         path = self._file(step)
         before = kept(path)

@@ -1,12 +1,12 @@
 """Where labelled sentences come from: what ships with lmviz, a published set that is fetched, or a person's files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from lmviz.analyses.probing.material import SPLITS, Rows, derived
-from lmviz.analyses.probing.tasks import TASKS
+from lmviz.analyses.probing.tasks import TASKS, tree_words
 from lmviz.assets import assets
 from lmviz.datasets.conllu import open_conllu
 from lmviz.datasets.labelled_files import read_labelled
@@ -65,6 +65,24 @@ def source_of(task: str, source: str | None) -> Source:
     else:
         files = _given(source)
     return Source(lambda: {name: _read(task, path) for name, path in files.items()}, tuple(files.values()))
+
+
+def trees_of(source: str | None) -> Source:
+    """Find sentences with trees: each word is labelled as `tree_words` does.
+
+    Raises:
+        InvalidParameter: No such file, or it is no CoNLL-U.
+        ModelUnavailable: A published set cannot be fetched now.
+    """
+    found = source_of(next(iter(TASKS)), source)
+    parts = _parts(source, found.files)
+    return Source(lambda: {name: derived(open_conllu(path), tree_words) for name, path in parts.items()}, found.files)
+
+
+def _parts(source: str | None, files: Sequence[Path]) -> Mapping[str, Path]:
+    if source is not None and source in PROBING_SETS:
+        return dict(PROBING_SETS[source].splits(files))
+    return {SPLITS[0]: files[0]} if source is None else _given(source)
 
 
 def _shipped(task: str) -> Path:

@@ -169,6 +169,23 @@ def _pair(word: TaggedWord, other: TaggedWord, label: str) -> Target:
     return Target((word.span, other.span), label, f"{word.form} {other.form}", f"{word.lemma} {other.lemma}")
 
 
+def tree_words(sentence: TaggedSentence) -> LabelledText:
+    """Label every word with its head and its part of speech, for those that need whole trees; none where it is none."""
+    if not has_tree(sentence):
+        return _labelled(sentence, ())
+    return _labelled(sentence, tuple(_word(word, f"{word.head} {word.upos}") for word in sentence.words))
+
+
+def heads_of(target: Target) -> int:
+    """Give the head that `tree_words` wrote down."""
+    return int(target.label.partition(" ")[0])
+
+
+def universal_pos(target: Target) -> str:
+    """Give the part of speech that `tree_words` wrote down."""
+    return target.label.partition(" ")[2]
+
+
 _LIU = "https://arxiv.org/abs/1903.08855"
 _CONNEAU = "https://arxiv.org/abs/1805.01070"
 _TENNEY = "https://arxiv.org/abs/1905.06316"

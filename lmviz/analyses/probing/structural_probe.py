@@ -1,0 +1,253 @@
+"""Is there a tree in each layer? The structural probe: distances between words, and their depths."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmviz.analyses.base import Analysis, Progress, ignore, provenance
+from lmviz.analyses.bias.locating import fingerprint
+from lmviz.analyses.probing.fitting import Whitening, whitening
+from lmviz.analyses.probing.material import DEV, TEST, TRAIN, Division, divided
+from lmviz.analyses.probing.sources import Source, trees_of
+from lmviz.analyses.probing.structural import (
+    Settings,
+    Tell,
+    Tree,
+    TreeScores,
+    chain_scores,
+    fit_depth,
+    fit_distance,
+    scores,
+)  # fmt: skip
+from lmviz.analyses.probing.tree_vectors import Words, bare, words_of
+from lmviz.analyses.probing.trees import LONGEST, SHORTEST
+from lmviz.analyses.probing.vectors import POOLINGS
+from lmviz.errors import Cancelled, InvalidParameter
+from lmviz.results import Check, LayerCurve
+from lmviz.statistics import resampled
+
+if TYPE_CHECKING:
+    from lmviz.capture.activation_files import Activations
+    from lmviz.capture.activations import Capture
+    from lmviz.models.loaded import LoadedModel
+
+SLUG, TITLE = "structural-probe", "Structural probe"
+MEASURES = ("uuas", "dspr", "root", "nspr")
+RANDOM = "random_weights"
+
+
+@dataclass(frozen=True)
+class Params:
+    """As for `linear-probe`, from sentences with trees; `rank` is that of the maps."""
+
+    source: str | None = None
+    layers: tuple[int, ...] | None = None
+    seed: int = 0
+    rank: int = 64
+    n_rounds: int = 12
+    pooling: str = "mean"
+    limit: int | None = None
+    random_weights: bool = True
+
+
+def structural_probe(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore) -> LayerCurve:
+    """Fit both maps of the structural probe on every layer, and find the trees of held-out sentences with them.
+
+    Vectors are whitened by the training words first, which a linear map can undo. Punctuation does not count, and
+    sentences with words that have no token are left out.
+
+    Args:
+        model: An encoder or a decoder.
+        params: Which sentences and layers.
+        on_progress: Told after every batch and round.
+
+    Returns:
+        "uuas", the share of undirected edges in the spanning tree of the distances; "dspr", Spearman's correlation of
+        distances, averaged within each length of sentence and then over lengths from 5 to 50; "root", the share of
+        sentences whose shallowest word is the root; "nspr" as dspr, for depths. Baselines: ties between neighbours.
+
+    Raises:
+        InvalidParameter: No such source or layer, or no sentence with a tree.
+        NotForThisModel: It is not known where the model keeps its residual stream.
+    """
+    if params.pooling not in POOLINGS:
+        raise InvalidParameter(f"A word's tokens are pooled by {', '.join(POOLINGS)}, not {params.pooling!r}.")
+    if params.rank < 1 or params.n_rounds < 1:
+        raise InvalidParameter("The rank and the rounds are 1 or more.")
+    source = trees_of(params.source)
+    rows, skipped = divided(source.rows(), Division("sentence", params.limit, params.seed))
+    from lmviz.capture.activations import capture
+    from lmviz.models.random_weights import with_random_weights
+
+    texts = [row.text for row in rows]
+    sides = {"": capture(model, texts)}
+    if params.random_weights:
+        sides[RANDOM] = capture(with_random_weights(model, seed=params.seed), texts)
+    layers = _layers(model, params.layers)
+    words = words_of(rows, sides[""], pooling=params.pooling)
+    done: dict[tuple[str, int], TreeScores] = {}
+    try:
+        _run(words, sides, layers=layers, params=params, done=done, on_progress=on_progress)
+    except Cancelled as stopped:
+        if any(not name for name, _ in done):
+            stopped.so_far = _result(model, params, words=words, done=done, source=source, skipped=skipped)
+        raise
+    return _result(model, params, words=words, done=done, source=source, skipped=skipped)
+
+
+def _layers(model: "LoadedModel", wanted: Sequence[int] | None) -> tuple[int, ...]:
+    n_layers = model.n_layers
+    found = tuple(range(n_layers + 1)) if wanted is None else tuple(sorted(set(wanted)))
+    wrong = [layer for layer in found if not 0 <= layer <= n_layers]
+    if wrong or not found:
+        asked = f"there is no layer {wrong[0]}" if wrong else "none was named"
+        raise InvalidParameter(f"{model.id} has layers 0 to {n_layers}; {asked}.")
+    return found
+
+
+def _run(
+    words: Words,
+    sides: "Mapping[str, Capture]",
+    *,
+    layers: Sequence[int],
+    params: Params,
+    done: dict[tuple[str, int], TreeScores],
+    on_progress: Progress,
+) -> None:
+    """Fit and score layer after layer, the model's own first."""
+    from lmviz.capture.activations import captured
+
+    n_fits, place = len(sides) * len(layers), 0
+    for name, capture in sides.items():
+
+        def waiting(_share: float, said: str, place: int = place) -> None:
+            on_progress(place / n_fits, said)
+
+        activations = captured(capture, on_progress=waiting)
+        for layer in layers:
+
+            def told(share: float, layer: int = layer, place: int = place) -> None:
+                on_progress((place + share) / n_fits, f"layer {layer}")
+
+            done[name, layer] = _scores(words, activations, layer, params=params, on_round=told)
+            place += 1
+            on_progress(place / n_fits, f"layer {layer}")
+
+
+def _scores(words: Words, activations: "Activations", layer: int, *, params: Params, on_round: Tell) -> TreeScores:
+    settings = Settings(params.rank, params.n_rounds, params.seed)
+    sides = [words.trees(activations, layer, side=side) for side in (TRAIN, DEV, TEST)]
+    change = whitening(np.concatenate([tree.vectors for tree in sides[TRAIN]])) if sides[TRAIN] else None
+    train, dev, test = ([_whitened(tree, change) for tree in trees] for trees in sides)
+    distance = fit_distance(train, dev, settings=settings, on_round=lambda share: on_round(share / 2))
+    depth = fit_depth(train, dev, settings=settings, on_round=lambda share: on_round(0.5 + share / 2))
+    return scores(test, distance=distance, depth=depth)
+
+
+def _whitened(tree: Tree, change: Whitening | None) -> Tree:
+    return tree if change is None else Tree(change(tree.vectors), tree.heads, tree.kept)
+
+
+def _result(
+    model: "LoadedModel", params: Params, *, words: Words, done: Mapping[tuple[str, int], TreeScores], source: Source,
+    skipped: Sequence[str],
+) -> LayerCurve:  # fmt: skip
+    layers = tuple(sorted(layer for name, layer in done if not name))
+    series: dict[str, np.ndarray] = {}
+    low: dict[str, np.ndarray] = {}
+    high: dict[str, np.ndarray] = {}
+    for name in ("", RANDOM):
+        own = [done[name, layer] for layer in layers if (name, layer) in done]
+        if len(own) != len(layers):
+            continue
+        for measure in MEASURES if not name else MEASURES[:1]:
+            title = f"{measure}_{name}" if name else measure
+            series[title], low[title], high[title] = _curve(own, measure, seed=params.seed)
+    test = [number for number, row in enumerate(words.rows) if row.side == TEST and words.usable[number]]
+    hits, edges = chain_scores([bare(words.rows[number]) for number in test])
+    n_left = int((~words.usable).sum())
+    notes = (
+        f"{n_left:,} sentences are left out: too long, a single word, or a word without a token." if n_left else "",
+        f"{len(skipped):,} rows were left out; the first: {skipped[0]}" if skipped else "",
+    )
+    signed = {**provenance(model, asdict(params)), "data": dict(fingerprint(source.files))}
+    counts = {f"n_{name}": float(sum(row.side == side and bool(words.usable[number]) for number, row in
+              enumerate(words.rows))) for side, name in enumerate(("train", "dev", "test"))}  # fmt: skip
+    return LayerCurve(
+        layers=layers,
+        n_layers=model.n_layers,
+        series=series,
+        low=low,
+        high=high,
+        baselines={"neighbours": float(hits.sum() / max(1.0, edges.sum()))},
+        numbers=counts,
+        note=" ".join(note for note in notes if note),
+        provenance={"analysis": SLUG, "title": TITLE, **signed},
+    )
+
+
+def _curve(own: Sequence[TreeScores], measure: str, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give a measure of every layer with its interval, by sentences drawn again."""
+    sentences = np.arange(len(own[0].lengths))
+    if measure in ("uuas", "root"):
+        values = np.stack([_shares(one, measure) for one in own])
+        weights = np.stack([one.edges if measure == "uuas" else np.ones(len(sentences)) for one in own])
+        found = resampled(values, weights=weights, clusters=sentences, seed=seed)
+        return tuple(one.astype(np.float32) for one in (found.means, *found.interval()))  # type: ignore[return-value]
+    rows = [one.correlation if measure == "dspr" else one.depth_correlation for one in own]
+    return tuple(np.array(column, dtype=np.float32) for column in zip(*(_by_length(one, own[0].lengths, seed) for one in
+                 rows), strict=True))  # type: ignore[return-value]  # fmt: skip
+
+
+def _shares(one: TreeScores, measure: str) -> np.ndarray:
+    if measure == "root":
+        return one.has_root
+    found: np.ndarray = np.divide(one.hits, one.edges, out=np.zeros_like(one.hits), where=one.edges > 0)
+    return found
+
+
+def _by_length(values: np.ndarray, lengths: np.ndarray, seed: int) -> tuple[float, float, float]:
+    """Average within each length and then over the lengths; the interval draws sentences of each length again."""
+    known = np.isfinite(values) & (lengths >= SHORTEST) & (lengths <= LONGEST)
+    names = np.unique(lengths[known])
+    if not len(names):
+        return (float("nan"),) * 3
+    table = np.where((lengths[None, :] == names[:, None]) & known, values, 0.0)
+    weights = ((lengths[None, :] == names[:, None]) & known).astype(np.float64)
+    found = resampled(table, weights=weights, clusters=np.arange(len(values)), n_resamples=1000, seed=seed)
+    with np.errstate(invalid="ignore"):
+        draws = np.nanmean(found.draws, axis=1)
+    low, high = found.interval_of(draws[:, None])
+    return float(found.means.mean()), float(low[0]), float(high[0])
+
+
+def shares_are_shares(result: LayerCurve) -> Check:
+    """Compare the share of edges with what a share can be."""
+    values = result.series["uuas"].astype(np.float64)
+    over = float(max((values - 1).max(initial=0.0), (-values).max(initial=0.0)))
+    return Check(
+        slug="shares",
+        sentence=f"shares of edges leave 0 to 1 by {over:.0e}",
+        passed=over <= 1e-6,
+        value=over,
+        limit=1e-6,
+        meaning="A share of edges cannot be below 0 or above 1; the numbers are wrong.",
+    )
+
+
+ANALYSIS = Analysis(
+    slug=SLUG,
+    title=TITLE,
+    group="probing",
+    needs=frozenset({"resid_post"}),
+    params=Params,
+    run=structural_probe,
+    reference="https://aclanthology.org/N19-1419",
+    caution=(
+        "Ties between neighbours already find a good part of the edges, and so does a model with random weights: what "
+        "counts is what lies above both. A map of high rank on few sentences learns them by heart."
+    ),
+    checks=(shares_are_shares,),
+)

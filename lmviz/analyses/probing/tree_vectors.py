@@ -1,0 +1,68 @@
+"""Sentences with their trees and, layer by layer, the vectors of their words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmviz.analyses.probing.material import Row
+from lmviz.analyses.probing.structural import Tree
+from lmviz.analyses.probing.tasks import heads_of, universal_pos
+from lmviz.analyses.probing.vectors import Pieces, Runs, vectors
+
+if TYPE_CHECKING:
+    from lmviz.capture.activation_files import Activations
+    from lmviz.capture.activations import Capture
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The words of all sentences, one after the other, and where each sentence begins."""
+
+    rows: tuple[Row, ...]
+    starts: np.ndarray
+    found: Pieces
+    usable: np.ndarray  # sentences all of whose words have tokens
+
+    def trees(self, activations: "Activations", layer: int, *, side: int) -> list[Tree]:
+        """Give the sentences of a side with the vectors of a layer."""
+        chosen = [number for number, row in enumerate(self.rows) if row.side == side and self.usable[number]]
+        if not chosen:
+            return []
+        lengths = [len(self.rows[number].targets) for number in chosen]
+        parts = np.concatenate([self.starts[number] + np.arange(n) for number, n in zip(chosen, lengths, strict=True)])
+        x = vectors(activations, layer, pieces=self.found, parts=parts)
+        found, at = [], 0
+        for number, n in zip(chosen, lengths, strict=True):
+            targets = self.rows[number].targets
+            kept = tuple(place for place, target in enumerate(targets) if universal_pos(target) != "PUNCT")
+            found.append(Tree(x[at : at + n], tuple(map(heads_of, targets)), kept))
+            at += n
+        return found
+
+
+def words_of(rows: Sequence[Row], capture: "Capture", *, pooling: str) -> Words:
+    """Find the tokens of every word."""
+    found, counts = [], []
+    for number, row in enumerate(rows):
+        for target in row.targets:
+            own = capture.tokens.pieces(number, list(target.spans))
+            own = own if pooling == "mean" or not own.size else own[[0 if pooling == "first" else -1]]
+            found.append(own)
+            counts.append(len(own))
+    lengths = np.array([len(row.targets) for row in rows], dtype=np.int64)
+    starts = np.cumsum(lengths) - lengths
+    there = np.array(counts, dtype=np.int64) > 0
+    extents = zip(starts, lengths, strict=True)
+    usable = np.array([bool(there[start : start + n].all()) and n > 1 for start, n in extents], dtype=bool)
+    tokens = np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
+    pieces = Pieces((Runs(tokens, np.array(counts, dtype=np.int64)),), there)
+    return Words(tuple(rows), starts, pieces, usable)
+
+
+def bare(row: Row) -> Tree:
+    """Give the tree of a sentence without vectors."""
+    kept = tuple(place for place, target in enumerate(row.targets) if universal_pos(target) != "PUNCT")
+    nothing = np.empty((len(row.targets), 0), dtype=np.float32)
+    return Tree(nothing, tuple(map(heads_of, row.targets)), kept)
