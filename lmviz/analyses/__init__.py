@@ -42,7 +42,16 @@ from lmviz.analyses.predictions import (
     tag_tokens,
     token_distributions,
 )
-from lmviz.analyses.probing import linear_probe, mdl_probe, mlp_probe, probe_direction, structural_probe, v_information
+from lmviz.analyses.probing import (
+    layer_geometry,
+    layer_similarity,
+    linear_probe,
+    mdl_probe,
+    mlp_probe,
+    probe_direction,
+    structural_probe,
+    v_information,
+)
 from lmviz.errors import UnknownAnalysis, did_you_mean
 from lmviz.remote import RemoteModel
 from lmviz.results import Result
@@ -93,6 +102,8 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
     probe_direction.ANALYSIS.slug: probe_direction.ANALYSIS,
     v_information.ANALYSIS.slug: v_information.ANALYSIS,
     structural_probe.ANALYSIS.slug: structural_probe.ANALYSIS,
+    layer_similarity.ANALYSIS.slug: layer_similarity.ANALYSIS,
+    layer_geometry.ANALYSIS.slug: layer_geometry.ANALYSIS,
     cka.ANALYSIS.slug: cka.ANALYSIS,
     compare.SLUG: compare.among(_COMPARABLE),
 }

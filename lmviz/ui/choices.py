@@ -64,7 +64,8 @@ PROBED = (
     "named-entities",
     "labels",
 )
-PROBES = ("linear", "mlp", "mdl")
+PROBES = ("linear", "mlp", "mdl", "v-information", "structural")
+SHAPES = ("cka", "rsa", "intrinsic_dimension", "anisotropy", "participation_ratio")
 SOURCES = ("shipped", "published", "file", "pasted")
 CHOICES: Mapping[str, tuple[str, ...]] = {  # by the field of the selection
     "part": PARTS,
@@ -81,4 +82,5 @@ CHOICES: Mapping[str, tuple[str, ...]] = {  # by the field of the selection
     "knows": KNOWS,
     "probed": PROBED,
     "probe": PROBES,
+    "shape": SHAPES,
 }

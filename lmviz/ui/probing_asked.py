@@ -7,22 +7,32 @@ from typing import Any
 
 import streamlit as st
 
+from lmviz.analyses.probing.fitting import FITS
 from lmviz.analyses.probing.material import HELD_OUT
 from lmviz.analyses.probing.mdl_probe import MdlParams
 from lmviz.analyses.probing.probe_run import Params, ProbeRun, probe_run
 from lmviz.analyses.probing.sources import ALL, SHIPPED, TREES
+from lmviz.analyses.probing.structural_probe import Params as StructuralParams
 from lmviz.analyses.probing.tasks import TASKS
+from lmviz.analyses.probing.v_information import Params as InformationParams
 from lmviz.analyses.probing.vectors import POOLINGS
 from lmviz.datasets.probing_sets import PROBING_SETS
 from lmviz.ui import choices, controls, frame, memory, selection, uploads
 from lmviz.ui.uploads import Given
 
-PROBES: Mapping[str, str] = {"linear": "Linear probe", "mlp": "MLP probe", "mdl": "Online code (MDL)"}
+PROBES: Mapping[str, str] = {
+    "linear": "Linear probe",
+    "mlp": "MLP probe",
+    "mdl": "Online code (MDL)",
+    "v-information": "V-information",
+    "structural": "Structural probe (trees)",
+}
 SOURCES: Mapping[str, str] = {"shipped": "Ships with lmviz", "published": "Published data set", "file": "Your file"}
 _HELD: Mapping[str, str] = {"sentence": "Sentences", "word": "Words", "lemma": "Lemmas"}
 _POOLED: Mapping[str, str] = {"mean": "Mean", "first": "First", "last": "Last"}
 _FILE, _RUNS = "_probing_file", "_probing_runs"
 _MOST_RUNS = 4
+_FACTORS = {"mdl-probe": 2.0, "v-information": 0.5, "structural-probe": 1.5}  # of the time of linear probes, about
 _TREES_FROM = "ud-english-ewt"
 
 
@@ -32,7 +42,7 @@ class Asked:
 
     slug: str
     model: Any
-    params: Params | MdlParams
+    params: Any
     run: ProbeRun
 
     @property
@@ -51,7 +61,7 @@ class Asked:
     @property
     def seconds(self) -> float:
         """About how long it will take here."""
-        return self.run.seconds * (2 if self.slug == "mdl-probe" else 1)
+        return self.run.seconds * _FACTORS.get(self.slug, 1.0)
 
 
 def what() -> tuple[bool, str | None]:
@@ -66,6 +76,7 @@ def what() -> tuple[bool, str | None]:
             format_func=ALL.__getitem__,
             on_change=controls.take("probed"),
             width=260,
+            disabled=chosen.probe == "structural",
         )
         sources = sources_of(chosen.probed)
         selection.keep_widget("source", chosen.source if chosen.source in sources else sources[0])
@@ -96,6 +107,19 @@ def what() -> tuple[bool, str | None]:
     if source == "published":
         return True, _TREES_FROM if chosen.probed in TASKS else chosen.probed
     return True, None
+
+
+def tree_source() -> tuple[bool, str | None]:
+    """Ask where sentences with trees come from; a file is given further below."""
+    chosen = selection.current()
+    sources = sources_of(next(iter(TASKS)))
+    selection.keep_widget("source", chosen.source if chosen.source in sources else sources[0])
+    source = st.selectbox(
+        "Source", sources, key="source", format_func=SOURCES.__getitem__, on_change=controls.take("source"), width=200
+    )
+    if source == "file":
+        return _file()
+    return True, _TREES_FROM if source == "published" else None
 
 
 def sources_of(task: str) -> list[str]:
@@ -192,13 +216,20 @@ def asked(model: Any, source: str | None, *, given: Mapping[str, Any]) -> Asked:
         LmvizError: The sentences cannot be read, or the model cannot be probed.
     """
     chosen = selection.current()
-    params = Params(source=source, task=chosen.probed, **given)
-    kind = "linear" if chosen.probe == "mdl" else chosen.probe
+    task = "upos" if chosen.probe == "structural" else chosen.probed
+    params = Params(source=source, task=task, **given)
+    kind = chosen.probe if chosen.probe in FITS else "linear"
     run = _run(kind, model, params)
-    if chosen.probe != "mdl":
+    if chosen.probe in FITS:
         return Asked(f"{kind}-probe", model, params, run)
-    code = MdlParams(source, chosen.probed, n_seeds=min(3, params.n_seeds), pooling=params.pooling, limit=params.limit)
-    return Asked("mdl-probe", model, code, run)
+    shared: dict[str, Any] = {"source": source, "pooling": params.pooling, "limit": params.limit}
+    if chosen.probe == "structural":
+        wanted = StructuralParams(**shared, random_weights=params.random_weights)
+        return Asked("structural-probe", model, wanted, run)
+    if chosen.probe == "v-information":
+        asked_for = InformationParams(**shared, task=chosen.probed, held_out=params.held_out)
+        return Asked("v-information", model, asked_for, run)
+    return Asked("mdl-probe", model, MdlParams(**shared, task=chosen.probed, n_seeds=min(3, params.n_seeds)), run)
 
 
 def _run(kind: str, model: Any, params: Params) -> ProbeRun:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -47,7 +48,15 @@ def _row(result: LayerCurve) -> dict[str, object]:
             **dict.fromkeys(("accuracy", "control", "selectivity")),
             "bits a label": bits,
         }
-    return shared
+    name, values = next(iter(result.series.items()))
+    top = int(np.nanargmax(values))
+    found: dict[str, float | None] = {
+        "accuracy": 100 * float(values[top]) if result.unit == "share" else None,
+        "control": None,
+        "selectivity": None,
+    }
+    probe = str(signed.get("title", name))
+    return {**shared, "probe": probe, "layer": result.layers[top], **numbers, "bits a label": None}
 
 
 def table() -> None:

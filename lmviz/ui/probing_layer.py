@@ -14,6 +14,7 @@ from lmviz.figures.curves import OTHERS
 from lmviz.figures.scatter import MOST_COLOURS, REST
 from lmviz.results import LayerScatter, ProbeCurve
 from lmviz.ui import frame, memory, probing_direction
+from lmviz.ui.probing_grid import grid
 
 _MOST_LABELS = 24  # of a confusion matrix
 _GREY = "#868da0"
@@ -67,36 +68,13 @@ def _confusion(result: ProbeCurve, layer_: int) -> None:
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
     names = [frame_name(name) for name in result.labels[:n]]
-    table = pd.DataFrame(
-        [
-            {
-                "right": names[row],
-                "told": names[column],
-                "share": 100 * shares[row, column],
-                "n": int(counts[row, column]),
-            }
-            for row, column in np.ndindex(n, n)
-            if totals[row, 0]
-        ]
+    grid(
+        100 * shares,
+        labels=(names, names),
+        names=("right", "told", "% of the right label"),
+        key="probing_confusion",
+        counts=counts,
     )
-    colour = {
-        "field": "share",
-        "type": "quantitative",
-        "scale": {"scheme": "blues", "domain": [0, 100]},
-        "legend": {"title": "% of the right label", "orient": "top", "gradientLength": 160},
-    }
-    spec = {
-        "height": {"step": 20},
-        "width": {"step": 28},
-        "mark": "rect",
-        "encoding": {
-            "x": {"field": "told", "type": "nominal", "sort": names, "title": "told"},
-            "y": {"field": "right", "type": "nominal", "sort": names, "title": "right"},
-            "color": colour,
-            "tooltip": [{"field": "right"}, {"field": "told"}, {"field": "share", "format": ".1f"}, {"field": "n"}],
-        },
-    }
-    st.vega_lite_chart(table, spec, key="probing_confusion", width="content")
     more = f" The {n} most frequent of {len(result.labels)} labels." if n < len(result.labels) else ""
     st.caption(f"Rows: the right label; columns: what the first seed's probe told. Test {result.item}s.{more}")
 

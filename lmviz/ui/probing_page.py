@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from lmviz.errors import LmvizError, NotForThisModel
-from lmviz.ui import controls, frame, probing_grammar, probing_probes, selection
+from lmviz.ui import controls, frame, probing_grammar, probing_probes, probing_similarity, selection
 
 SECTIONS: Mapping[str, tuple[str, Callable[[], None]]] = {
     "probes": ("Probes", probing_probes.probes),
     "grammar": ("Grammar", probing_grammar.grammar),
+    "similarity": ("Similarity", probing_similarity.similarity),
 }
 
 

@@ -1,6 +1,7 @@
 """Probes: offered with the time they take, run in the background, drawn over the layers with everything beside it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -8,10 +9,10 @@ import streamlit as st
 
 from lmviz.analyses import ANALYSES
 from lmviz.analyses.probing.linear_probe import completed
-from lmviz.analyses.probing.mdl_probe import mdl_probe
 from lmviz.engine.local import gate
 from lmviz.engine.tasks import Task, Telling
 from lmviz.errors import Cancelled
+from lmviz.figures.curves import finding
 from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 from lmviz.ui import (
     attribution_run,
@@ -101,9 +102,10 @@ def _same(result: LayerCurve) -> LayerCurve:
 
 
 def _answer(one: Asked, told: Telling) -> LayerCurve:
-    if one.slug == "mdl-probe":
-        return mdl_probe(one.model, one.params, on_progress=told)  # type: ignore[arg-type]
-    return completed(one.run, on_progress=told)
+    if one.slug in ("linear-probe", "mlp-probe"):
+        return completed(one.run, on_progress=told)
+    found: LayerCurve = ANALYSES[one.slug].answer(one.model, asdict(one.params), on_progress=told)
+    return found
 
 
 def _drawn(task: Task | None, questions: Sequence[Asked], *, was_running: bool) -> None:
@@ -151,6 +153,8 @@ def _headline(found: Mapping[str, LayerCurve]) -> None:
                 f"{result.baselines['uniform_code']:.3g} ({result.compression[row]:.3g} times shorter) and the "
                 f"control {result.series['control'][row]:.3g}."
             )
+        else:
+            st.markdown(f"**{frame.plain(name)}**: {finding(result)}")
 
 
 def probe_sentence(result: ProbeCurve) -> str:

@@ -33,7 +33,8 @@ class Selection:
     the model's own first choice and for nothing, or a whole `continuation`; by `methods` from `baselines`, both
     separated by "|" and empty for the usual ones, for each `level`. On the bias page, `lab` is what is asked of
     `benchmark`, with `variant` and `categories`, separated by "|", empty for the default and for all, and `limit`
-    rows, -1 for all. On the probing page, `knows` is what is looked at, `probed` the task and `probe` what is fitted.
+    rows, -1 for all. On the probing page, `knows` is what is looked at, `probed` the task, `probe` what is fitted,
+    and `shape` how layers are compared or measured.
     """
 
     model: str = "minilm"
@@ -67,6 +68,7 @@ class Selection:
     knows: str = "probes"
     probed: str = "upos"
     probe: str = "linear"
+    shape: str = "cka"
     view: View = field(default_factory=View)
 
     @property
