@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lmviz.figures.curves import COLOURS, OTHERS, titled
-from lmviz.results import LayerCurve
+from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 from lmviz.ui.frame import plain
 
 _GREY = "#868da0"  # reads on light and dark
@@ -166,9 +166,10 @@ def _colours(curves_: list[str]) -> dict[str, Any]:
 def _told(found: Mapping[str, LayerCurve]) -> str:
     first = next(iter(found.values()))
     told = [
-        "Bands: 95 % intervals, test sentences drawn again." if first.unit == "share" else "Bands: 95 % t intervals.",
+        "Bands: 95 % t intervals." if isinstance(first, CodelengthCurve) else "Bands: 95 % intervals.",
         "Dashed: what can be had without a model." if first.baselines else "",
-        "Click a point to look into its layer." if first.unit == "share" else "",
+        "Test sentences are drawn again for them." if first.unit in ("share", "bits") else "",
+        "Click a point to look into its layer." if isinstance(first, ProbeCurve) else "",
     ]
     if len(found) > 1:
         names = [plain(name) for name in found]

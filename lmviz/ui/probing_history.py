@@ -50,13 +50,15 @@ def _row(result: LayerCurve) -> dict[str, object]:
         }
     name, values = next(iter(result.series.items()))
     top = int(np.nanargmax(values))
-    found: dict[str, float | None] = {
+    return {
+        **shared,
+        "probe": str(signed.get("title", name)),
+        "layer": result.layers[top],
         "accuracy": 100 * float(values[top]) if result.unit == "share" else None,
         "control": None,
         "selectivity": None,
+        "bits a label": float(values[top]) if result.unit == "bits" else None,
     }
-    probe = str(signed.get("title", name))
-    return {**shared, "probe": probe, "layer": result.layers[top], **numbers, "bits a label": None}
 
 
 def table() -> None:

@@ -3,6 +3,7 @@
 And one after which the squared length of a word is its depth (Hewitt & Manning, 2019). Arrays in, numbers out.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from lmviz.errors import InvalidParameter
 _BATCH, _RATE, _SLOWEST = 20, 1e-3, 1e-5
 _BETAS, _TINY = (0.9, 0.999), 1e-8
 _INITIAL = 0.05
+_FEWEST_STEPS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,10 @@ class Tree:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a probe is trained: the rank of its map, at most so many rounds over the sentences, and its seed."""
+    """How a probe is trained: the rank of its map, at most so many rounds over the sentences, and its seed.
+
+    Of few sentences there are more rounds, so that it takes a thousand steps unless it ends before.
+    """
 
     rank: int = 64
     n_rounds: int = 12
@@ -119,7 +124,8 @@ def _fit(
     asked = [wanted(tree.heads).astype(np.float32) for tree in judges]
     adam, rate = _Adam(rows.shape), _RATE
     best, kept = np.inf, rows
-    for number in range(settings.n_rounds):
+    n_rounds = max(settings.n_rounds, math.ceil(_FEWEST_STEPS * _BATCH / len(train)))
+    for number in range(n_rounds):
         order = generator.permutation(len(train))
         for first in range(0, len(order), _BATCH):
             batch = order[first : first + _BATCH]
@@ -136,7 +142,7 @@ def _fit(
             rate /= 10
             rows = kept
         if on_round is not None:
-            on_round((number + 1) / settings.n_rounds)
+            on_round((number + 1) / n_rounds)
         if rate < _SLOWEST:
             break
     return kept
