@@ -16,7 +16,7 @@ from lmviz.errors import InvalidParameter
 _BATCH, _RATE, _SLOWEST = 20, 1e-3, 1e-5
 _BETAS, _TINY = (0.9, 0.999), 1e-8
 _INITIAL = 0.05
-_FEWEST_STEPS = 1000
+_FEWEST_STEPS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Tree:
 class Settings:
     """How a probe is trained: the rank of its map, at most so many rounds over the sentences, and its seed.
 
-    Of few sentences there are more rounds, so that it takes a thousand steps unless it ends before.
+    Of few sentences a round goes over them more than once, so that it has 200 steps or more.
     """
 
     rank: int = 64
@@ -124,9 +124,9 @@ def _fit(
     asked = [wanted(tree.heads).astype(np.float32) for tree in judges]
     adam, rate = _Adam(rows.shape), _RATE
     best, kept = np.inf, rows
-    n_rounds = max(settings.n_rounds, math.ceil(_FEWEST_STEPS * _BATCH / len(train)))
-    for number in range(n_rounds):
-        order = generator.permutation(len(train))
+    n_times = math.ceil(_FEWEST_STEPS * _BATCH / len(train))
+    for number in range(settings.n_rounds):
+        order = np.concatenate([generator.permutation(len(train)) for _ in range(n_times)])
         for first in range(0, len(order), _BATCH):
             batch = order[first : first + _BATCH]
             gradient = np.zeros_like(rows)
@@ -142,7 +142,7 @@ def _fit(
             rate /= 10
             rows = kept
         if on_round is not None:
-            on_round((number + 1) / n_rounds)
+            on_round((number + 1) / settings.n_rounds)
         if rate < _SLOWEST:
             break
     return kept
