@@ -20,6 +20,7 @@ from lmviz.results import (
     Faithfulness,
     GeneratedScores,
     GrammarScores,
+    HeadParsing,
     LabelProbabilities,
     LayerCurve,
     LayerHeadGrid,
@@ -259,6 +260,26 @@ def direction_effect(tokens: Sequence[str]) -> DirectionEffect:
     )  # fmt: skip
 
 
+def head_parsing(tokens: Sequence[str]) -> HeadParsing:
+    n = len(tokens)
+    shares = {
+        name: np.full(n, 0.5, dtype=np.float32)
+        for name in (
+            "accuracy", "low", "high", "offset_accuracy", "offset_low", "offset_high", "difference", "difference_low",
+            "difference_high", "p_adjusted", "p_any_head", "random_accuracy", "random_low", "random_high",
+        )
+    }  # fmt: skip
+    counts = {
+        name: np.zeros(n, dtype=np.int64)
+        for name in (
+            "n", "n_dev", "direction", "layer", "head", "offset", "random_direction", "random_layer", "random_head",
+        )
+    }  # fmt: skip
+    return HeadParsing(
+        relations=tuple(tokens), directions=("up", "down"), **shares, **counts, note=INJECTION, provenance=PROVENANCE
+    )
+
+
 def probe_curve(tokens: Sequence[str]) -> ProbeCurve:
     curve, n = layer_curve(tokens), len(tokens)
     given = {item.name: getattr(curve, item.name) for item in fields(curve)} | {"unit": "share"}
@@ -367,6 +388,7 @@ MAKERS: dict[str, Callable[[Sequence[str]], Result]] = {
     "PairScores": pair_scores,
     "LayerCurve": layer_curve,
     "ProbeCurve": probe_curve,
+    "HeadParsing": head_parsing,
     "DirectionEffect": direction_effect,
     "LayerScatter": layer_scatter,
     "CodelengthCurve": codelength_curve,

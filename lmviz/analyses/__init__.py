@@ -43,6 +43,7 @@ from lmviz.analyses.predictions import (
     token_distributions,
 )
 from lmviz.analyses.probing import (
+    attention_parser,
     layer_geometry,
     layer_similarity,
     linear_probe,
@@ -102,6 +103,7 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
     probe_direction.ANALYSIS.slug: probe_direction.ANALYSIS,
     v_information.ANALYSIS.slug: v_information.ANALYSIS,
     structural_probe.ANALYSIS.slug: structural_probe.ANALYSIS,
+    attention_parser.ANALYSIS.slug: attention_parser.ANALYSIS,
     layer_similarity.ANALYSIS.slug: layer_similarity.ANALYSIS,
     layer_geometry.ANALYSIS.slug: layer_geometry.ANALYSIS,
     cka.ANALYSIS.slug: cka.ANALYSIS,

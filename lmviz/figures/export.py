@@ -27,6 +27,7 @@ from lmviz.figures.heatmaps import (
 )
 from lmviz.figures.localisation import bias_localisation
 from lmviz.figures.pairs import pair_scores
+from lmviz.figures.parsing import head_parsing
 from lmviz.figures.provenance import caption
 from lmviz.figures.removals import concept_removal
 from lmviz.figures.rows import row_answers
@@ -45,6 +46,7 @@ from lmviz.results import (
     Faithfulness,
     GeneratedScores,
     GrammarScores,
+    HeadParsing,
     LabelProbabilities,
     LayerCurve,
     LayerHeadGrid,
@@ -81,6 +83,7 @@ _SCENES: dict[type[Result], Callable[[Any], Scene]] = {
     ContinuationTree: continuation_tree,
     Difference: difference,
     LayerMatrix: layer_matrix,
+    HeadParsing: head_parsing,
     LayerCurve: layer_curve,
     LayerScatter: layer_scatter,
     GrammarScores: grammar_scores,  # a PairScores too, so it stands before it
@@ -177,6 +180,8 @@ def _writable(result: Result) -> Result:
     if isinstance(result, LayerCurve):
         named = {name: getattr(result, name).items() for name in ("series", "low", "high")}
         shown |= {name: {visible(key): values for key, values in items} for name, items in named.items()}
+    if isinstance(result, HeadParsing):
+        shown["relations"] = tuple(map(visible, result.relations))
     if isinstance(result, (ProbeCurve, LayerScatter)):
         shown |= {name: tuple(map(visible, getattr(result, name))) for name in ("labels", "texts", "forms")}
     if isinstance(result, GrammarScores):

@@ -11,6 +11,7 @@ from lmviz.results.grammar import GrammarScores
 from lmviz.results.heads import AnswerSpan, AnswerSpans, LabelProbabilities
 from lmviz.results.localisation import BiasLocalisation
 from lmviz.results.pairs import PairScores
+from lmviz.results.parsing import HeadParsing
 from lmviz.results.removals import ConceptRemoval
 from lmviz.results.rows import RowAnswer, RowAnswers
 from lmviz.results.tokens import LayerPositionGrid, MaskFillings, TokenDistributions, TokenScores
@@ -31,6 +32,7 @@ __all__ = [
     "Faithfulness",
     "GeneratedScores",
     "GrammarScores",
+    "HeadParsing",
     "LabelProbabilities",
     "LayerCurve",
     "LayerHeadGrid",

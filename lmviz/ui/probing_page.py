@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from lmviz.errors import LmvizError, NotForThisModel
-from lmviz.ui import controls, frame, probing_grammar, probing_probes, probing_similarity, selection
+from lmviz.ui import controls, frame, probing_grammar, probing_probes, probing_similarity, probing_syntax, selection
 
 SECTIONS: Mapping[str, tuple[str, Callable[[], None]]] = {
     "probes": ("Probes", probing_probes.probes),
+    "syntax": ("Syntax in heads", probing_syntax.syntax),
     "grammar": ("Grammar", probing_grammar.grammar),
     "similarity": ("Similarity", probing_similarity.similarity),
 }

@@ -46,9 +46,12 @@ def test_labels_of_words_stand_where_the_words_do() -> None:
 
 def test_spans_and_pairs_of_spans_are_read() -> None:
     spans, pair = from_objects(
-        {"text": "Anna went to Oslo", "spans": [dict(start=0, end=4, label="who"), dict(start=13, end=17, label="x")]},
+        {
+            "text": "Anna went to Oslo",
+            "spans": [{"start": 0, "end": 4, "label": "who"}, {"start": 13, "end": 17, "label": "x"}],
+        },
         {"text": "Anna went to Oslo", "span1": [0, 4], "span2": [5, 9], "label": "subject"},
-    )  # fmt: skip
+    )
     assert isinstance(spans, LabelledText)
     assert [target.form for target in spans.targets] == ["Anna", "Oslo"]
     assert isinstance(pair, LabelledText)
