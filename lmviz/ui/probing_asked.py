@@ -89,17 +89,7 @@ def what() -> tuple[bool, str | None]:
             width=200,
             help="A published data set is fetched once, checked, and kept on this computer.",
         )
-        selection.keep_widget("probe", chosen.probe)
-        st.selectbox(
-            "Probe",
-            choices.PROBES,
-            key="probe",
-            format_func=PROBES.__getitem__,
-            on_change=controls.take("probe"),
-            width=200,
-            help="A linear probe reads what stands along directions; a small network (MLP) finds more and learns "
-            "more by heart; the online code says how many bits the labels still take.",
-        )
+        _probe(chosen.probe)
         controls.ask_model_b("Second model", alone="None", help_="On the same axis, by relative depth. ", width=260)
     source = st.session_state["source"]
     if source == "file":
@@ -107,6 +97,21 @@ def what() -> tuple[bool, str | None]:
     if source == "published":
         return True, _TREES_FROM if chosen.probed in TASKS else chosen.probed
     return True, None
+
+
+def _probe(probe: str) -> None:
+    """Ask what is fitted."""
+    selection.keep_widget("probe", probe)
+    st.selectbox(
+        "Probe",
+        choices.PROBES,
+        key="probe",
+        format_func=PROBES.__getitem__,
+        on_change=controls.take("probe"),
+        width=200,
+        help="A linear probe reads what stands along directions; a small network (MLP) finds more and learns "
+        "more by heart; the online code says how many bits the labels still take.",
+    )
 
 
 def tree_source() -> tuple[bool, str | None]:
@@ -185,17 +190,7 @@ def details() -> dict[str, Any]:
             help="Words or lemmas: the test asks only about those that were never trained on.",
         )
         has_random = st.checkbox("Random weights beside it", value=True, key="probing_random")
-        selection.keep_widget("probing_limit", chosen.limit if chosen.limit > 0 else None)
-        st.number_input(
-            "At most so many sentences to train on",
-            min_value=10,
-            value=None,
-            key="probing_limit",
-            placeholder="All",
-            on_change=_pick_limit,
-            width=260,
-            help="And a quarter as many to test on. Drawn at random, always the same.",
-        )
+        _limit(chosen.limit)
     return {
         "n_seeds": int(n_seeds),
         "pooling": str(pooling),
@@ -203,6 +198,21 @@ def details() -> dict[str, Any]:
         "random_weights": bool(has_random),
         "limit": chosen.limit if chosen.limit > 0 else None,
     }
+
+
+def _limit(limit: int) -> None:
+    """Ask for how many sentences."""
+    selection.keep_widget("probing_limit", limit if limit > 0 else None)
+    st.number_input(
+        "At most so many sentences to train on",
+        min_value=10,
+        value=None,
+        key="probing_limit",
+        placeholder="All",
+        on_change=_pick_limit,
+        width=260,
+        help="And a quarter as many to test on. Drawn at random, always the same.",
+    )
 
 
 def _pick_limit() -> None:
@@ -238,7 +248,7 @@ def _run(kind: str, model: Any, params: Params) -> ProbeRun:
     key = repr((model.id, str(model.device), model.dtype, kind, asdict(params)))
     if key not in kept:
         with st.spinner("Reading the sentences …", show_time=True):
-            kept[key] = probe_run(kind, model, params)
+            kept[key] = probe_run(kind, model, params=params)
         while len(kept) > _MOST_RUNS:
             kept.popitem(last=False)
     kept.move_to_end(key)

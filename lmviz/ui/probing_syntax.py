@@ -12,7 +12,7 @@ from lmviz.capture import budget
 from lmviz.engine.local import gate
 from lmviz.engine.tasks import Task, Telling
 from lmviz.results import HeadParsing
-from lmviz.ui import attribution_run, compare_table, controls, frame, memory, probing_asked, selection
+from lmviz.ui import attribution_run, compare_table, controls, frame, memory, probing_asked, selection, ways
 from lmviz.ui.predicting import files_and_method
 from lmviz.ui.probing_grid import grid
 
@@ -160,10 +160,9 @@ def _heads(result: HeadParsing) -> None:
                 required=True,
             )
         )
-        st.button(
-            f"Show {_named(result, row).partition(',')[0]} in Attention", key="syntax_show", on_click=_show,
-            args=(int(result.layer[row]), int(result.head[row])),
-        )  # fmt: skip
+        label = f"Open {_named(result, row).partition(',')[0]} in Attention"
+        show = partial(_show, int(result.layer[row]), int(result.head[row]))
+        ways.button(label, ways.ATTENTION, change=show, key="syntax_show")
     values = result.grid(relation, direction)
     labels = [f"L{layer}" for layer in range(values.shape[0])], [f"H{head}" for head in range(values.shape[1])]
     grid(100 * values, labels=labels, names=("layer", "head", "% of test words"), key="syntax_heads")

@@ -61,7 +61,7 @@ def test_the_surprisal_is_that_of_a_pass_with_the_vectors_replaced(tmp_path: Pat
     from lmviz.capture.activations import captured
 
     params = ProbeParams(source=source, layers=(2,), n_seeds=1, limit=2000, random_weights=False)
-    question = probe_run("linear", model, params)
+    question = probe_run("linear", model, params=params)
     x = vectors(
         captured(question.capture, on_progress=lambda *_: None), 2, pieces=question.found, parts=question.parts(TRAIN)
     )

@@ -35,7 +35,7 @@ def test_a_probe_by_hand_says_the_same(family: str, tmp_path: Path) -> None:
     hf_model, tokenizer = tiny(family)
     model, source = lmviz.wrap(hf_model, tokenizer), written(tmp_path, many())
     found = run(model, source, n_seeds=1, random_weights=False)
-    question = probe_run("linear", model, Params(source=source, n_seeds=1))
+    question = probe_run("linear", model, params=Params(source=source, n_seeds=1))
     material, rows = question.material, []
     for text in range(len(material.texts)):
         given = tokenizer(material.texts[text], return_tensors="pt", return_offsets_mapping=True)
@@ -91,7 +91,9 @@ def test_confusion_calibration_and_the_hardest_are_of_the_test_items(tmp_path: P
 
 
 def test_seeds_leave_out_different_sentences_and_controls_differ(tmp_path: Path) -> None:
-    question = probe_run("linear", lmviz.wrap(*tiny("bert")), Params(source=written(tmp_path, many()), n_seeds=3))
+    question = probe_run(
+        "linear", lmviz.wrap(*tiny("bert")), params=Params(source=written(tmp_path, many()), n_seeds=3)
+    )
     texts = question.material.text_of[question.parts(TRAIN)]
     left = [set(texts.tolist()) - set(texts[question.training(seed)].tolist()) for seed in range(3)]
     assert any(left)
@@ -120,7 +122,7 @@ def test_what_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
     so_far = stopped.value.so_far
     assert isinstance(so_far, ProbeCurve)
     assert so_far.layers == (0,)
-    question = probe_run("linear", model, Params(source=source, n_seeds=2, random_weights=False))
+    question = probe_run("linear", model, params=Params(source=source, n_seeds=2, random_weights=False))
     assert question.capture.is_there
     before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "cache" / "probes").rglob("*.npz")}
     whole = run(model, source, random_weights=False)
@@ -147,7 +149,7 @@ def test_every_task_is_asked_or_refused_in_a_sentence(task: str, tmp_path: Path)
 
 def test_pairs_of_words_have_both_vectors(tmp_path: Path) -> None:
     model = lmviz.wrap(*tiny("gpt2"))
-    question = probe_run("linear", model, Params(source=written(tmp_path, many(40)), task="head"))
+    question = probe_run("linear", model, params=Params(source=written(tmp_path, many(40)), task="head"))
     from lmviz.analyses.probing.vectors import vectors
     from lmviz.capture.activations import captured
 

@@ -77,6 +77,9 @@ def attention_parser(model: "LoadedModel", params: Params, *, on_progress: Progr
     sentences = parsing_sentences.read(files, limit=params.limit, seed=params.seed)
     problems = list(sentences.problems)
     dev, test = (_planned(model, side, params, problems) for side in (sentences.dev, sentences.test))
+    if not dev.trees and not test.trees:
+        reason = f": {problems[0]}" if problems else "."
+        raise InvalidParameter(f"No sentence of the source can be parsed{reason} Give a CoNLL-U file with trees.")
     splits = _asked(model, (dev, test), params, on_progress=on_progress)
     result = summarise(splits, min_words=params.min_words, seed=params.seed)
     n_given = len(sentences.dev) + len(sentences.test) + len(sentences.problems)

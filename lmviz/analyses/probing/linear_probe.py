@@ -51,7 +51,7 @@ def linear_probe(model: "LoadedModel", params: Params, *, on_progress: Progress 
         NotForThisModel: It is not known where the model keeps its residual stream.
         OverBudget: The activations would take more room than there is.
     """
-    return completed(probe_run("linear", model, params), on_progress=on_progress)
+    return completed(probe_run("linear", model, params=params), on_progress=on_progress)
 
 
 def shares_are_shares(result: ProbeCurve) -> Check:

@@ -111,7 +111,7 @@ def mdl_probe(model: "LoadedModel", params: MdlParams, *, on_progress: Progress 
         InvalidParameter: No such task, source or layer, or too few labels or sentences.
         NotForThisModel: It is not known where the model keeps its residual stream.
     """
-    run = probe_run("linear", model, params.of_probe)
+    run = probe_run("linear", model, params=params.of_probe)
     done: dict[Step, float] = {}
     try:
         done.update(_codes(run, on_progress))

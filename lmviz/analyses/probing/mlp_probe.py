@@ -27,7 +27,7 @@ def mlp_probe(model: "LoadedModel", params: Params, *, on_progress: Progress = i
     Raises:
         LmvizError: As `linear_probe`.
     """
-    return completed(probe_run("mlp", model, params), on_progress=on_progress)
+    return completed(probe_run("mlp", model, params=params), on_progress=on_progress)
 
 
 ANALYSIS = Analysis(

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 SLUG, TITLE = "probe-direction", "A probe's direction, removed or added"
 HOWS = ("probe", "leace", "add")
-_LONGEST = 60  # words of a text whose surprisal is looked at
-_FEWEST = 2
+_LONGEST, _FEWEST = 60, 2  # words of a text whose surprisal is looked at; texts
 _MOST_FOR_ROWS = 5000  # items; without standardised vectors a fit takes many steps
 Change = Callable[[Vectors], np.ndarray]
 Part = tuple[Vectors, np.ndarray]
@@ -90,7 +89,7 @@ def probe_direction(model: "LoadedModel", params: Params, *, on_progress: Progre
     run = probe_run(
         "linear",
         model,
-        ProbeParams(
+        params=ProbeParams(
             params.source,
             params.task,
             (layer,),

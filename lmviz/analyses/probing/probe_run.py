@@ -236,7 +236,7 @@ class LayerVectors:
         return self._vectors
 
 
-def probe_run(kind: str, model: "LoadedModel", params: Params) -> ProbeRun:
+def probe_run(kind: str, model: "LoadedModel", *, params: Params) -> ProbeRun:
     """Get a question ready: read and divide its sentences, and find their tokens. No model runs.
 
     Args:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -89,7 +90,7 @@ def summed_up(run: ProbeRun, outcomes: Mapping[Step, Outcome]) -> ProbeCurve | N
     told = Told(run, outcomes)
     if not told.layers:
         return None
-    material, parts = run.material, told.parts
+    material = run.material
     rows = {"accuracy": told.share(TASK), "control": told.share(CONTROL)}
     rows["selectivity"] = rows["accuracy"] - rows["control"]
     if run.random is not None:
@@ -99,14 +100,6 @@ def summed_up(run: ProbeRun, outcomes: Mapping[Step, Outcome]) -> ProbeCurve | N
     best = main.clear_best()
     first = [told.outcomes[told.steps(layer, TASK)[0]] for layer in told.layers]
     baselines = _baselines(told)
-    notes = (
-        f"A {run.item}'s vector is {_POOLED[run.params.pooling]}." if run.item != "text" else "",
-        *material.notes,
-        _left_out(run),
-        ""
-        if run.params.n_seeds == 1
-        else f"Each of the {run.params.n_seeds} seeds leaves out another tenth to train on.",
-    )
     return ProbeCurve(
         layers=told.layers,
         n_layers=run.model.n_layers,
@@ -115,16 +108,12 @@ def summed_up(run: ProbeRun, outcomes: Mapping[Step, Outcome]) -> ProbeCurve | N
         high=high,
         baselines=baselines,
         numbers=_numbers(told),
-        note=" ".join(note for note in notes if note),
+        note=_note(run),
         task=run.params.task,
         probe=run.kind,
         item=run.item,
         labels=material.labels,
-        texts=tuple(material.texts[text] for text in np.unique(told.texts)),
-        text_of=np.unique(told.texts, return_inverse=True)[1].astype(np.int64),
-        spans=material.spans[parts],
-        forms=tuple(material.forms[part] for part in parts),
-        label=material.label[parts],
+        **_items(told),
         predicted=np.stack([one.predicted for one in first]).astype(np.int64),
         confidence=np.stack([one.confidence for one in first]),
         probability=_probabilities(told),
@@ -133,6 +122,31 @@ def summed_up(run: ProbeRun, outcomes: Mapping[Step, Outcome]) -> ProbeCurve | N
         seeds={what: _by_seed(told, what) for what in (TASK, CONTROL)},
         provenance=signature(run),
     )
+
+
+def _note(run: ProbeRun) -> str:
+    """Say what a vector is, what was left out, and how seeds differ."""
+    notes = (
+        f"A {run.item}'s vector is {_POOLED[run.params.pooling]}." if run.item != "text" else "",
+        *run.material.notes,
+        _left_out(run),
+        ""
+        if run.params.n_seeds == 1
+        else f"Each of the {run.params.n_seeds} seeds leaves out another tenth to train on.",
+    )
+    return " ".join(note for note in notes if note)
+
+
+def _items(told: Told) -> dict[str, Any]:
+    """Give the test items: their texts, where they stand, and their labels."""
+    material, parts = told.run.material, told.parts
+    return {
+        "texts": tuple(material.texts[text] for text in np.unique(told.texts)),
+        "text_of": np.unique(told.texts, return_inverse=True)[1].astype(np.int64),
+        "spans": material.spans[parts],
+        "forms": tuple(material.forms[part] for part in parts),
+        "label": material.label[parts],
+    }
 
 
 def signature(run: ProbeRun, *, code: bool = False) -> dict[str, object]:

@@ -9,7 +9,7 @@ import numpy as np
 from lmviz.analyses.base import Analysis, Progress, ignore, provenance
 from lmviz.analyses.bias.locating import fingerprint
 from lmviz.analyses.probing.fitting import Whitening, whitening
-from lmviz.analyses.probing.material import DEV, TEST, TRAIN, Division, divided
+from lmviz.analyses.probing.material import DEV, SPLITS, TEST, TRAIN, Division, divided
 from lmviz.analyses.probing.sources import Source, trees_of
 from lmviz.analyses.probing.structural import (
     Settings,
@@ -52,6 +52,22 @@ class Params:
     random_weights: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A question that is ready: the sentences, the model and the random one beside it, and the layers."""
+
+    model: "LoadedModel"
+    params: Params
+    source: Source
+    words: Words
+    sides: "Mapping[str, Capture]"
+    layers: tuple[int, ...]
+    skipped: Sequence[str]
+
+
+Done = dict[tuple[str, int], TreeScores]  # by side and layer
+
+
 def structural_probe(model: "LoadedModel", params: Params, *, on_progress: Progress = ignore) -> LayerCurve:
     """Fit both maps of the structural probe on every layer, and find the trees of held-out sentences with them.
 
@@ -76,6 +92,18 @@ def structural_probe(model: "LoadedModel", params: Params, *, on_progress: Progr
         raise InvalidParameter(f"A word's tokens are pooled by {', '.join(POOLINGS)}, not {params.pooling!r}.")
     if params.rank < 1 or params.n_rounds < 1:
         raise InvalidParameter("The rank and the rounds are 1 or more.")
+    asked = _asked(model, params)
+    done: Done = {}
+    try:
+        _run(asked, done, on_progress)
+    except Cancelled as stopped:
+        if any(not name for name, _ in done):
+            stopped.so_far = _result(asked, done)
+        raise
+    return _result(asked, done)
+
+
+def _asked(model: "LoadedModel", params: Params) -> _Asked:
     source = trees_of(params.source)
     rows, skipped = divided(source.rows(), Division("sentence", params.limit, params.seed))
     from lmviz.capture.activations import capture
@@ -85,16 +113,8 @@ def structural_probe(model: "LoadedModel", params: Params, *, on_progress: Progr
     sides = {"": capture(model, texts)}
     if params.random_weights:
         sides[RANDOM] = capture(with_random_weights(model, seed=params.seed), texts)
-    layers = _layers(model, params.layers)
     words = words_of(rows, sides[""], pooling=params.pooling)
-    done: dict[tuple[str, int], TreeScores] = {}
-    try:
-        _run(words, sides, layers=layers, params=params, done=done, on_progress=on_progress)
-    except Cancelled as stopped:
-        if any(not name for name, _ in done):
-            stopped.so_far = _result(model, params, words=words, done=done, source=source, skipped=skipped)
-        raise
-    return _result(model, params, words=words, done=done, source=source, skipped=skipped)
+    return _Asked(model, params, source, words, sides, _layers(model, params.layers), skipped)
 
 
 def _layers(model: "LoadedModel", wanted: Sequence[int] | None) -> tuple[int, ...]:
@@ -107,31 +127,23 @@ def _layers(model: "LoadedModel", wanted: Sequence[int] | None) -> tuple[int, ..
     return found
 
 
-def _run(
-    words: Words,
-    sides: "Mapping[str, Capture]",
-    *,
-    layers: Sequence[int],
-    params: Params,
-    done: dict[tuple[str, int], TreeScores],
-    on_progress: Progress,
-) -> None:
+def _run(asked: _Asked, done: Done, on_progress: Progress) -> None:
     """Fit and score layer after layer, the model's own first."""
     from lmviz.capture.activations import captured
 
-    n_fits, place = len(sides) * len(layers), 0
-    for name, capture in sides.items():
+    n_fits, place = len(asked.sides) * len(asked.layers), 0
+    for name, capture in asked.sides.items():
 
         def waiting(_share: float, said: str, place: int = place) -> None:
             on_progress(place / n_fits, said)
 
         activations = captured(capture, on_progress=waiting)
-        for layer in layers:
+        for layer in asked.layers:
 
             def told(share: float, layer: int = layer, place: int = place) -> None:
                 on_progress((place + share) / n_fits, f"layer {layer}")
 
-            done[name, layer] = _scores(words, activations, layer, params=params, on_round=told)
+            done[name, layer] = _scores(asked.words, activations, layer, params=asked.params, on_round=told)
             place += 1
             on_progress(place / n_fits, f"layer {layer}")
 
@@ -150,10 +162,9 @@ def _whitened(tree: Tree, change: Whitening | None) -> Tree:
     return tree if change is None else Tree(change(tree.vectors), tree.heads, tree.kept)
 
 
-def _result(
-    model: "LoadedModel", params: Params, *, words: Words, done: Mapping[tuple[str, int], TreeScores], source: Source,
-    skipped: Sequence[str],
-) -> LayerCurve:  # fmt: skip
+def _result(asked: _Asked, done: Done) -> LayerCurve:
+    """Sum up the layers that were fitted."""
+    words, params, model = asked.words, asked.params, asked.model
     layers = tuple(sorted(layer for name, layer in done if not name))
     series: dict[str, np.ndarray] = {}
     low: dict[str, np.ndarray] = {}
@@ -165,27 +176,39 @@ def _result(
         for measure in MEASURES if not name else MEASURES[:1]:
             title = f"{measure}_{name}" if name else measure
             series[title], low[title], high[title] = _curve(own, measure, seed=params.seed)
-    test = [number for number, row in enumerate(words.rows) if row.side == TEST and words.usable[number]]
-    hits, edges = chain_scores([bare(words.rows[number]) for number in test])
-    n_left = int((~words.usable).sum())
-    notes = (
-        f"{n_left:,} sentences are left out: too long, a single word, or a word without a token." if n_left else "",
-        f"{len(skipped):,} rows were left out; the first: {skipped[0]}" if skipped else "",
-    )
-    signed = {**provenance(model, asdict(params)), "data": dict(fingerprint(source.files))}
-    counts = {f"n_{name}": float(sum(row.side == side and bool(words.usable[number]) for number, row in
-              enumerate(words.rows))) for side, name in enumerate(("train", "dev", "test"))}  # fmt: skip
+    signed = {**provenance(model, asdict(params)), "data": dict(fingerprint(asked.source.files))}
     return LayerCurve(
         layers=layers,
         n_layers=model.n_layers,
         series=series,
         low=low,
         high=high,
-        baselines={"neighbours": float(hits.sum() / max(1.0, edges.sum()))},
-        numbers=counts,
-        note=" ".join(note for note in notes if note),
+        baselines={"neighbours": _neighbours(words)},
+        numbers=_counts(words),
+        note=_note(words, asked.skipped),
         provenance={"analysis": SLUG, "title": TITLE, **signed},
     )
+
+
+def _neighbours(words: Words) -> float:
+    """Give the share of edges of the test sentences that tie neighbours."""
+    test = [row for row, usable in zip(words.rows, words.usable, strict=True) if row.side == TEST and usable]
+    hits, edges = chain_scores([bare(row) for row in test])
+    return float(hits.sum() / max(1.0, edges.sum()))
+
+
+def _counts(words: Words) -> dict[str, float]:
+    sides = [row.side for row, usable in zip(words.rows, words.usable, strict=True) if usable]
+    return {f"n_{name}": float(sides.count(side)) for side, name in enumerate(SPLITS)}
+
+
+def _note(words: Words, skipped: Sequence[str]) -> str:
+    n_left = int((~words.usable).sum())
+    notes = (
+        f"{n_left:,} sentences are left out: too long, a single word, or a word without a token." if n_left else "",
+        f"{len(skipped):,} rows were left out; the first: {skipped[0]}" if skipped else "",
+    )
+    return " ".join(note for note in notes if note)
 
 
 def _curve(own: Sequence[TreeScores], measure: str, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -62,7 +62,7 @@ def v_information(model: "LoadedModel", params: Params, *, on_progress: Progress
     Raises:
         LmvizError: As `linear-probe`.
     """
-    run = probe_run("linear", model, params.of_probe)
+    run = probe_run("linear", model, params=params.of_probe)
     logs: dict[str, dict[int, np.ndarray]] = {"information": {}, "beyond_embeddings": {}}
     try:
         _measure(run, logs, params, on_progress)
