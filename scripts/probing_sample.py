@@ -1,190 +1,276 @@
-"""Write assets/probing/sample.conllu: sentences from frames with hand-written trees, filled with words.
+"""Write assets/probing/sample.conllu: the frames of probing_frames.txt, filled with the words of probing_words.txt.
 
-A frame is a line of words, each as form/upos/head/relation[/features]; heads count from 1, 0 is the root. A form in
-angle brackets is a slot: <N1> and <N4> are people, other <N> things, <V> verbs with an object and <I> without, <A>
-adjectives, each in the number and tense that its features ask for.
+    python scripts/probing_sample.py [FILE]
+
+Every frame gives four sentences, one for each tense and number, in another order from frame to frame; a frame may fix
+either. The trees are those of the frames, written by hand, after Universal Dependencies as the English Web Treebank
+uses them.
 """
 
 import random
 import re
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
 from pathlib import Path
 
-OUT = Path(__file__).resolve().parents[1] / "assets" / "probing" / "sample.conllu"
-PER_FRAME = 6
-PEOPLE = (
-    ("teacher", "teachers"), ("child", "children"), ("farmer", "farmers"), ("woman", "women"), ("driver", "drivers"),
-    ("painter", "painters"), ("neighbour", "neighbours"), ("doctor", "doctors"), ("nurse", "nurses"), ("boy", "boys"),
-    ("guest", "guests"), ("thief", "thieves"), ("queen", "queens"), ("sailor", "sailors"),
-)  # fmt: skip
-THINGS = (
-    ("letter", "letters"), ("boat", "boats"), ("window", "windows"), ("key", "keys"), ("garden", "gardens"),
-    ("bridge", "bridges"), ("lamp", "lamps"), ("apple", "apples"), ("picture", "pictures"), ("train", "trains"),
-    ("tent", "tents"), ("bench", "benches"), ("knife", "knives"), ("leaf", "leaves"), ("box", "boxes"),
-)  # fmt: skip
-TRANSITIVE = (  # lemma, third person, past, participle, with -ing
-    ("find", "finds", "found", "found", "finding"), ("paint", "paints", "painted", "painted", "painting"),
-    ("carry", "carries", "carried", "carried", "carrying"), ("see", "sees", "saw", "seen", "seeing"),
-    ("open", "opens", "opened", "opened", "opening"), ("buy", "buys", "bought", "bought", "buying"),
-    ("draw", "draws", "drew", "drawn", "drawing"), ("lose", "loses", "lost", "lost", "losing"),
-    ("admire", "admires", "admired", "admired", "admiring"), ("repair", "repairs", "repaired", "repaired", "repairing"),
-)  # fmt: skip
-INTRANSITIVE = (
-    ("sleep", "sleeps", "slept", "slept", "sleeping"), ("wait", "waits", "waited", "waited", "waiting"),
-    ("laugh", "laughs", "laughed", "laughed", "laughing"), ("arrive", "arrives", "arrived", "arrived", "arriving"),
-    ("work", "works", "worked", "worked", "working"), ("fall", "falls", "fell", "fallen", "falling"),
-    ("wander", "wanders", "wandered", "wandered", "wandering"),
-)  # fmt: skip
-SAYING = (
-    ("say", "says", "said", "said", "saying"), ("think", "thinks", "thought", "thought", "thinking"),
-    ("know", "knows", "knew", "known", "knowing"), ("believe", "believes", "believed", "believed", "believing"),
-)  # fmt: skip
-GIVING = (
-    ("give", "gives", "gave", "given", "giving"), ("send", "sends", "sent", "sent", "sending"),
-    ("show", "shows", "showed", "shown", "showing"),
-)  # fmt: skip
-TRYING = (
-    ("try", "tries", "tried", "tried", "trying"), ("want", "wants", "wanted", "wanted", "wanting"),
-    ("begin", "begins", "began", "begun", "beginning"),
-)  # fmt: skip
-VERBS = {"V": TRANSITIVE, "I": INTRANSITIVE, "S": SAYING, "G": GIVING, "T": TRYING}
-ADJECTIVES = ("old", "small", "green", "quiet", "heavy", "bright", "narrow", "tired", "clever", "broken", "warm", "new")
-ADVERBS = ("slowly", "quietly", "often", "carefully", "gladly", "rarely")
-PLACES = ("near", "behind", "under", "beside", "above")
-NAMES = ("Anna", "Omar", "Lena", "Viktor", "Mira", "Paul", "Oslo", "Lisbon")
-LEMMAS = {
-    "is": "be", "are": "be", "was": "be", "were": "be", "been": "be", "being": "be", "has": "have", "have": "have",
-    "had": "have", "did": "do", "does": "do", "do": "do", "n't": "not", "An": "a", "an": "a", "these": "this",
-    "those": "that", "These": "this", "Those": "that", "they": "they", "them": "they", "their": "their",
-    "she": "she", "her": "her", "he": "he", "him": "he", "his": "his", "me": "I", "us": "we", "better": "well",
-    "children": "child", "went": "go",
+HERE = Path(__file__).resolve().parent
+TARGET = HERE.parent / "assets" / "probing" / "sample.conllu"
+SEED = 20
+ROUNDS = (("Past", "Sing"), ("Pres", "Plur"), ("Past", "Plur"), ("Pres", "Sing"))
+NOUNS = ("person", "job", "thing", "animal", "place", "holder", "event", "money")
+RELATIONS = {
+    "DET": "det", "ADP": "case", "ADJ": "amod", "ADV": "advmod", "NUM": "nummod", "CCONJ": "cc", "SCONJ": "mark",
+    "PART": "mark", "AUX": "aux", "PUNCT": "punct",
 }  # fmt: skip
-S, P, F = "Number=Sing", "Number=Plur", "VerbForm=Fin"
-IS = f"Mood=Ind|{S}|Person=3|Tense=Pres|{F}"
-ARE = f"Mood=Ind|{P}|Person=3|Tense=Pres|{F}"
-WAS = f"Mood=Ind|{S}|Person=3|Tense=Past|{F}"
-WERE = f"Mood=Ind|{P}|Person=3|Tense=Past|{F}"
-FRAMES = f"""
-The/DET/2/det <N1>/NOUN/3/nsubj/{S} <V1>/VERB/0/root/{IS} the/DET/5/det <N2>/NOUN/3/obj/{S} ./PUNCT/3/punct
-The/DET/2/det <N1>/NOUN/3/nsubj/{P} <V1>/VERB/0/root/{ARE} the/DET/6/det <A1>/ADJ/6/amod <N2>/NOUN/3/obj/{P} ./PUNCT/3/punct
-A/DET/3/det <A1>/ADJ/3/amod <N1>/NOUN/4/nsubj/{S} <V1>/VERB/0/root/{WAS} two/NUM/6/nummod <N2>/NOUN/4/obj/{P} ./PUNCT/4/punct
-Some/DET/2/det <N1>/NOUN/3/nsubj/{P} <I1>/VERB/0/root/{WERE} <R1>/ADV/3/advmod ./PUNCT/3/punct
-The/DET/3/det <A1>/ADJ/3/amod <N1>/NOUN/4/nsubj/{S} <I1>/VERB/0/root/{IS} ./PUNCT/4/punct
-These/DET/2/det/{P} <N1>/NOUN/3/nsubj/{P} <I1>/VERB/0/root/{ARE} <P1>/ADP/6/case the/DET/6/det <N2>/NOUN/3/obl/{S} ./PUNCT/3/punct
-The/DET/2/det <N1>/NOUN/6/nsubj/{S} <P1>/ADP/5/case the/DET/5/det <N2>/NOUN/2/nmod/{P} <I1>/VERB/0/root/{IS} ./PUNCT/6/punct
-The/DET/2/det <N1>/NOUN/6/nsubj/{P} <P1>/ADP/5/case the/DET/5/det <N2>/NOUN/2/nmod/{S} <I1>/VERB/0/root/{WERE} <R1>/ADV/6/advmod ./PUNCT/6/punct
-The/DET/2/det <N1>/NOUN/4/nsubj/{S} is/AUX/4/cop/{IS} <A1>/ADJ/0/root ./PUNCT/4/punct
-The/DET/2/det <N1>/NOUN/5/nsubj/{P} were/AUX/5/cop/{WERE} very/ADV/5/advmod <A1>/ADJ/0/root ./PUNCT/5/punct
-<M1>/PROPN/5/nsubj/{S} was/AUX/5/cop/{WAS} a/DET/5/det <A1>/ADJ/5/amod <N1>/NOUN/0/root/{S} ./PUNCT/5/punct
-The/DET/2/det <N2>/NOUN/4/nsubj:pass/{S} was/AUX/4/aux:pass/{WAS} <V1>/VERB/0/root/Tense=Past|VerbForm=Part by/ADP/7/case the/DET/7/det <N1>/NOUN/4/obl/{P} ./PUNCT/4/punct
-Those/DET/2/det/{P} <N2>/NOUN/4/nsubj:pass/{P} are/AUX/4/aux:pass/{ARE} <V1>/VERB/0/root/Tense=Past|VerbForm=Part every/DET/6/det day/NOUN/4/obl/{S} ./PUNCT/4/punct
-The/DET/2/det <N1>/NOUN/7/nsubj/{S} that/PRON/6/obj the/DET/5/det <N4>/NOUN/6/nsubj/{P} <V1>/VERB/2/acl:relcl/{WERE} <I1>/VERB/0/root/{IS} ./PUNCT/7/punct
-The/DET/2/det <N1>/NOUN/7/nsubj/{P} who/PRON/4/nsubj <V1>/VERB/2/acl:relcl/{ARE} the/DET/6/det <N2>/NOUN/4/obj/{S} <I1>/VERB/0/root/{WERE} ./PUNCT/7/punct
-<M1>/PROPN/2/nsubj/{S} <S1>/VERB/0/root/{WAS} that/SCONJ/6/mark the/DET/5/det <N1>/NOUN/6/nsubj/{S} <I1>/VERB/2/ccomp/{WAS} ./PUNCT/2/punct
-The/DET/2/det <N1>/NOUN/3/nsubj/{P} <S1>/VERB/0/root/{ARE} that/SCONJ/7/mark the/DET/6/det <N4>/NOUN/7/nsubj/{P} <V1>/VERB/3/ccomp/{ARE} <N3>/NOUN/7/obj/{P} ./PUNCT/3/punct
-The/DET/2/det <N1>/NOUN/3/nsubj/{S} <T1>/VERB/0/root/{WAS} to/PART/5/mark <V1>/VERB/3/xcomp/VerbForm=Inf the/DET/7/det <N2>/NOUN/5/obj/{S} ./PUNCT/3/punct
-The/DET/2/det <N1>/NOUN/3/nsubj/{P} <T1>/VERB/0/root/{ARE} to/PART/5/mark <I1>/VERB/3/xcomp/VerbForm=Inf ./PUNCT/3/punct
-The/DET/2/det <N1>/NOUN/3/nsubj/{S} <G1>/VERB/0/root/{IS} the/DET/5/det <N4>/NOUN/3/iobj/{P} a/DET/8/det <A1>/ADJ/8/amod <N3>/NOUN/3/obj/{S} ./PUNCT/3/punct
-<M1>/PROPN/2/nsubj/{S} <G1>/VERB/0/root/{WAS} the/DET/4/det <N2>/NOUN/2/obj/{P} to/ADP/7/case her/PRON/7/nmod:poss/{S} <N1>/NOUN/2/obl/{S} ./PUNCT/2/punct
-The/DET/2/det <N1>/NOUN/6/nsubj/{S} and/CCONJ/5/cc the/DET/5/det <N4>/NOUN/2/conj/{S} <I1>/VERB/0/root/{WERE} ./PUNCT/6/punct
-The/DET/2/det <N1>/NOUN/3/nsubj/{P} <I1>/VERB/0/root/{ARE} and/CCONJ/7/cc the/DET/6/det <N4>/NOUN/7/nsubj/{P} <I2>/VERB/3/conj/{ARE} ./PUNCT/3/punct
-The/DET/2/det <N1>/NOUN/3/nsubj/{S} <V1>/VERB/0/root/{WAS} the/DET/5/det <N2>/NOUN/3/obj/{S} because/SCONJ/8/mark it/PRON/8/nsubj/{S} <I1>/VERB/3/advcl/{WAS} ./PUNCT/3/punct
-When/SCONJ/4/mark the/DET/3/det <N1>/NOUN/4/nsubj/{P} <I1>/VERB/8/advcl/{WERE} ,/PUNCT/4/punct the/DET/7/det <N4>/NOUN/8/nsubj/{P} <I2>/VERB/0/root/{WERE} ./PUNCT/8/punct
-If/SCONJ/3/mark it/PRON/3/nsubj/{S} <I1>/VERB/8/advcl/{IS} ,/PUNCT/3/punct the/DET/6/det <N1>/NOUN/8/nsubj/{S} <R1>/ADV/8/advmod <V1>/VERB/0/root/{IS} the/DET/10/det <N2>/NOUN/8/obj/{P} ./PUNCT/8/punct
-Does/AUX/4/aux/{IS} the/DET/3/det <N1>/NOUN/4/nsubj/{S} <V1>/VERB/0/root/VerbForm=Inf the/DET/6/det <N2>/NOUN/4/obj/{S} ?/PUNCT/4/punct
-Did/AUX/4/aux/{WERE} those/DET/3/det/{P} <N1>/NOUN/4/nsubj/{P} <I1>/VERB/0/root/VerbForm=Inf <P1>/ADP/7/case the/DET/7/det <N2>/NOUN/4/obl/{S} ?/PUNCT/4/punct
-Where/ADV/5/advmod do/AUX/5/aux/{ARE} the/DET/4/det <N1>/NOUN/5/nsubj/{P} <I1>/VERB/0/root/VerbForm=Inf ?/PUNCT/5/punct
-What/PRON/5/obj did/AUX/5/aux/{WAS} the/DET/4/det <N1>/NOUN/5/nsubj/{S} <V1>/VERB/0/root/VerbForm=Inf ?/PUNCT/5/punct
-The/DET/2/det <N1>/NOUN/5/nsubj/{S} does/AUX/5/aux/{IS} not/PART/5/advmod <V1>/VERB/0/root/VerbForm=Inf any/DET/7/det <N2>/NOUN/5/obj/{P} ./PUNCT/5/punct
-The/DET/2/det <N1>/NOUN/5/nsubj/{P} did/AUX/5/aux/{WERE} not/PART/5/advmod <I1>/VERB/0/root/VerbForm=Inf ./PUNCT/5/punct
-The/DET/2/det <N1>/NOUN/4/nsubj/{S} can/AUX/4/aux/VerbForm=Fin <V1>/VERB/0/root/VerbForm=Inf a/DET/6/det <N2>/NOUN/4/obj/{S} ./PUNCT/4/punct
-There/PRON/2/expl is/VERB/0/root/{IS} a/DET/5/det <A1>/ADJ/5/amod <N1>/NOUN/2/nsubj/{S} <P1>/ADP/8/case the/DET/8/det <N2>/NOUN/2/obl/{S} ./PUNCT/2/punct
-There/PRON/2/expl were/VERB/0/root/{WERE} three/NUM/4/nummod <N1>/NOUN/2/nsubj/{P} <P1>/ADP/7/case the/DET/7/det <N2>/NOUN/2/obl/{S} ./PUNCT/2/punct
-His/PRON/2/nmod:poss/{S} <N1>/NOUN/4/nsubj/{S} has/AUX/4/aux/{IS} <V1>/VERB/0/root/Tense=Past|VerbForm=Part the/DET/6/det <N2>/NOUN/4/obj/{P} ./PUNCT/4/punct
-Their/PRON/2/nmod:poss/{P} <N1>/NOUN/4/nsubj/{P} had/AUX/4/aux/{WERE} <I1>/VERB/0/root/Tense=Past|VerbForm=Part before/ADP/6/case noon/NOUN/4/obl/{S} ./PUNCT/4/punct
-The/DET/2/det <N1>/NOUN/4/nsubj/{S} is/AUX/4/aux/{IS} <V1>/VERB/0/root/Tense=Pres|VerbForm=Part <N2>/NOUN/4/obj/{P} again/ADV/4/advmod ./PUNCT/4/punct
-The/DET/2/det <N1>/NOUN/4/nsubj/{P} were/AUX/4/aux/{WERE} <I1>/VERB/0/root/Tense=Pres|VerbForm=Part <P1>/ADP/8/case an/DET/8/det old/ADJ/8/amod <N2>/NOUN/4/obl/{S} ./PUNCT/4/punct
-<V1>/VERB/0/root/Mood=Imp|VerbForm=Fin the/DET/3/det <N2>/NOUN/1/obj/{S} before/SCONJ/6/mark you/PRON/6/nsubj leave/VERB/1/advcl/{F} ./PUNCT/1/punct
-They/PRON/2/nsubj/{P} <V1>/VERB/0/root/{ARE} it/PRON/2/obj/{S} and/CCONJ/5/cc <V2>/VERB/2/conj/{ARE} the/DET/7/det <N2>/NOUN/5/obj/{P} ./PUNCT/2/punct
-She/PRON/2/nsubj/{S} <V1>/VERB/0/root/{WAS} the/DET/5/det <A1>/ADJ/5/amod <N2>/NOUN/2/obj/{S} of/ADP/8/case the/DET/8/det <N1>/NOUN/5/nmod/{P} ./PUNCT/2/punct
-In/ADP/2/case <C1>/PROPN/5/obl/{S} ,/PUNCT/2/punct <M1>/PROPN/5/nsubj/{S} <V1>/VERB/0/root/{WAS} a/DET/8/det <A1>/ADJ/8/amod <N2>/NOUN/5/obj/{S} in/ADP/10/case 1998/NUM/5/obl ./PUNCT/5/punct
-The/DET/4/det <A1>/ADJ/4/amod <A2>/ADJ/4/amod <N1>/NOUN/5/nsubj/{S} <V1>/VERB/0/root/{IS} the/DET/7/det <N2>/NOUN/5/obj/{P} ,/PUNCT/10/punct the/DET/10/det <N3>/NOUN/7/conj/{P} and/CCONJ/13/cc the/DET/13/det <N5>/NOUN/7/conj/{P} of/ADP/16/case the/DET/16/det <N4>/NOUN/13/nmod/{S} ./PUNCT/5/punct
-"""  # noqa: E501
-NO_SPACE_BEFORE = {".", ",", "?"}
-Word = list[str]
+DETERMINERS = {"Sing": "the the the a a this that every", "Plur": "the the the the some these those"}
+DETERMINER_FEATURES = {
+    "the": "Definite=Def|PronType=Art", "a": "Definite=Ind|PronType=Art", "some": "PronType=Ind",
+    "every": "PronType=Tot", "this": "Number=Sing|PronType=Dem", "that": "Number=Sing|PronType=Dem",
+    "these": "Number=Plur|PronType=Dem", "those": "Number=Plur|PronType=Dem",
+}  # fmt: skip
+AUXILIARIES = {
+    "be": ("be", "is", "was", "been", "being"),
+    "have": ("have", "has", "had", "had", "having"),
+    "do": ("do", "does", "did", "done", "doing"),
+}
+FORMS = {  # of a verb: which of its five forms, part of speech, features
+    "inf": (0, "VB", "VerbForm=Inf"),
+    "imp": (0, "VB", "Mood=Imp|VerbForm=Fin"),
+    "pres": (4, "VBG", "Tense=Pres|VerbForm=Part"),
+    "ger": (4, "VBG", "VerbForm=Ger"),
+    "part": (3, "VBN", "Tense=Past|VerbForm=Part"),
+    "pass": (3, "VBN", "Tense=Past|VerbForm=Part|Voice=Pass"),
+}
+PRONOUNS = {  # he, it (as an object), his and i, by who is meant: form and lemma
+    "he": {"m": "he he", "f": "she she", "p": "they they"},
+    "it": {"n": "it it", "p": "they them"},
+    "his": {"m": "his his", "f": "her her", "p": "their their", "1s": "my my", "1p": "our our"},
+    "i": {"1s": "I I", "1p": "we we"},
+}
+GENDERS = {"m": "Gender=Masc|", "f": "Gender=Fem|", "n": "Gender=Neut|"}
 
 
-def slots(generator: random.Random) -> dict[str, str | tuple[str, ...]]:
-    """Draw a word for every slot; no two nouns, adjectives or verbs of one kind are the same."""
-    found: dict[str, str | tuple[str, ...]] = {}
-    people, things = generator.sample(list(PEOPLE), 2), generator.sample(list(THINGS), 3)
-    found |= dict(zip(("N1", "N4", "N2", "N3", "N5"), (*people, *things), strict=True))
-    for letter, words in (("A", ADJECTIVES), ("R", ADVERBS), ("P", PLACES), *VERBS.items()):
-        drawn = generator.sample(list(words), 2)
-        found |= {f"{letter}{number}": word for number, word in enumerate(drawn, start=1)}
-    found["M1"], found["C1"] = generator.choice(NAMES[:6]), generator.choice(NAMES[6:])
-    return found
+@dataclass(frozen=True)
+class Slot:
+    """A place in a frame: what stands there, its head from 1, its relation, and whether a blank is before it."""
+
+    what: str
+    head: int
+    relation: str
+    is_glued: bool
 
 
-def filled(word: str, drawn: dict[str, str | tuple[str, ...]]) -> Word:
-    """Give form, lemma, part of speech, features, head and relation of one word of a frame."""
-    form, upos, head, relation, *rest = word.split("/")
-    features = rest[0] if rest else "_"
-    slot = re.fullmatch(r"<(\w\d)>", form)
-    if slot is None:
-        lower = form if form in ("I",) else form.lower()
-        return [form, LEMMAS.get(lower, lower), upos, features, head, relation]
-    value = drawn[slot[1]]
-    if isinstance(value, str):
-        return [value, value, upos, features, head, relation]
-    if slot[1].startswith("N"):
-        return [value[1] if "Plur" in features else value[0], value[0], upos, features, head, relation]
-    return [inflected(value, features), value[0], upos, features, head, relation]
+@dataclass(frozen=True)
+class Frame:
+    """A structure: its name, its places, the tense where it is fixed, and the numbers of groups that are fixed."""
+
+    name: str
+    slots: tuple[Slot, ...]
+    tense: str
+    numbers: Mapping[str, str]
 
 
-def inflected(verb: tuple[str, ...], features: str) -> str:
-    """Give the form of a verb that its features ask for."""
-    base, third, past, participle, going = verb
-    if "VerbForm=Part" in features:
-        return going if "Tense=Pres" in features else participle
-    if "Tense=Past" in features:
-        return past
-    return third if "Tense=Pres" in features and "Number=Sing" in features else base
+@dataclass(frozen=True)
+class Word:
+    """A word as CoNLL-U has it, without its place in the tree."""
+
+    form: str
+    lemma: str
+    upos: str
+    xpos: str
+    features: str = "_"
 
 
-def block(number: int, words: list[Word]) -> str:
-    """Write one sentence."""
-    words[0][0] = words[0][0][0].upper() + words[0][0][1:]
-    has_space = [after[0] not in NO_SPACE_BEFORE for after in words[1:]] + [True]
-    text = "".join(word[0] + (" " if space else "") for word, space in zip(words, has_space, strict=True)).strip()
-    lines = [f"# sent_id = sample-{number:03d}", f"# text = {text}"]
-    for place, ((form, lemma, upos, features, head, relation), space) in enumerate(
-        zip(words, has_space, strict=True), start=1
-    ):
-        misc = "_" if space else "SpaceAfter=No"
-        ordered = "|".join(sorted(features.split("|"))) if features != "_" else "_"
-        lines.append(f"{place}\t{form}\t{lemma}\t{upos}\t_\t{ordered}\t{head}\t{relation}\t_\t{misc}")
-    return "\n".join(lines)
+def _blocks(path: Path) -> Iterator[list[str]]:
+    """Give the lines between empty ones, without comments."""
+    lines = [
+        line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("# ") and line != "#"
+    ]
+    for block in "\n".join(lines).split("\n\n"):
+        if block.strip():
+            yield block.strip().split("\n")
+
+
+def read_frames() -> list[Frame]:
+    """Read the frames in their order."""
+    return [_frame(block[0].split(), " ".join(block[1:]).split()) for block in _blocks(HERE / "probing_frames.txt")]
+
+
+def _frame(header: Sequence[str], places: Sequence[str]) -> Frame:
+    slots = []
+    for place in places:
+        found = re.fullmatch(r"(\+?)(.+)>(\d+)(?::([a-z:]+))?", place)
+        if found is None or int(found[3]) > len(places):
+            raise ValueError(f"{header[0]}: {place!r} cannot be read")
+        slots.append(Slot(found[2], int(found[3]), found[4] or "", bool(found[1])))
+    tense = next((word.capitalize() for word in header[1:] if word in ("past", "pres")), "")
+    numbers = {word[0]: {"s": "Sing", "p": "Plur"}[word[1]] for word in header[1:] if re.fullmatch(r"\d[sp]", word)}
+    return Frame(header[0], tuple(slots), tense, numbers)
+
+
+def read_words() -> dict[str, list[list[str]]]:
+    """Read the lists of words; those of persons who may be a woman or a man are a list of their own."""
+    lists: dict[str, list[list[str]]] = {}
+    for line in (line for block in _blocks(HERE / "probing_words.txt") for line in block):
+        if line.startswith("["):
+            entries = lists.setdefault(line[1:-1], [])
+        else:
+            entries.append(line.split())
+    lists["job"] = [entry for entry in lists["person"] if len(entry) == 2]
+    return lists
+
+
+class Decks:
+    """Deals the entries of each list in a random order, each once before the first comes again."""
+
+    def __init__(self, lists: Mapping[str, Sequence[list[str]]]) -> None:
+        self.random = random.Random(SEED)
+        self.lists = lists
+        self.left: dict[str, list[list[str]]] = {}
+
+    def deal(self, name: str, taken: set[str]) -> list[str]:
+        """Give the next entry that is not in the sentence yet."""
+        left = self.left.setdefault(name, [])
+        while not any(entry[0] not in taken for entry in left):
+            left[:] = [*left, *self.random.sample(self.lists[name], len(self.lists[name]))]
+        entry = next(entry for entry in left if entry[0] not in taken)
+        left.remove(entry)
+        taken.add(entry[0])
+        return entry
+
+
+class Sentence:
+    """One filling of a frame."""
+
+    def __init__(self, frame: Frame, decks: Decks, *, tense: str, number: str) -> None:
+        self.frame, self.decks, self.tense = frame, decks, frame.tense or tense
+        self.taken: set[str] = set()
+        self.numbers = self._numbers(number)
+        self.nouns: dict[int, list[str]] = {}
+        self.kinds: dict[str, str] = {}  # of a group: m, f or n, or 1 for who speaks
+        for at, slot in enumerate(frame.slots):
+            self._choose(at, slot.what)
+        self.words = [self._word(at, slot.what) for at, slot in enumerate(frame.slots)]
+        for at, (word, following) in enumerate(pairwise(self.words)):
+            if word.form == "a" and following.form[0] in "aeiou" and not following.form.startswith("use"):
+                self.words[at] = Word("an", *list(vars(word).values())[1:])
+
+    def _numbers(self, number: str) -> dict[str, str]:
+        """Give the numbers of the groups: the first that is free has the one that was asked for."""
+        found = dict(self.frame.numbers)
+        for slot in self.frame.slots:
+            if re.fullmatch(r"(name|num)\d", slot.what):
+                found[slot.what[-1]] = "Sing" if slot.what.startswith("name") else "Plur"
+        groups = dict.fromkeys(slot.what[-1] for slot in self.frame.slots if re.search(r"[a-zA-Z]\d$", slot.what))
+        for group in groups:
+            if group not in found:
+                found[group] = number
+                number = self.decks.random.choice(("Sing", "Plur"))
+        return found
+
+    def _choose(self, at: int, what: str) -> None:
+        """Choose the noun of a place, and so what its group is."""
+        name, group = what[:-1], what[-1]
+        if group.isdigit() and name == "i":
+            self.kinds[group] = "1"
+        if group.isdigit() and (name in NOUNS or name == "name"):
+            self.nouns[at] = self.decks.deal(name, self.taken)
+            is_person = name in ("person", "job", "name")
+            either = self.decks.random.choice("mf") if is_person else "n"
+            gender = self.nouns[at][-1] if len(self.nouns[at][-1]) == 1 else either
+            self.kinds.setdefault(group, gender)
+
+    def _word(self, at: int, what: str) -> Word:
+        name, group = what[:-1], what[-1]
+        if at in self.nouns:
+            number = self.numbers[group]
+            form = self.nouns[at][number == "Plur" and name != "name"]
+            tags = ("PROPN", "NNP") if name == "name" else ("NOUN", "NN" if number == "Sing" else "NNS")
+            return Word(form, self.nouns[at][0], *tags, f"Number={number}")
+        if what in self.decks.lists:
+            return Word(*self.decks.deal(what, self.taken if len(self.decks.lists[what]) > 1 else set()))
+        if "." in what:
+            return self._verb(*what.split("."))
+        if name == "num":
+            return Word(*self.decks.deal(name, self.taken))
+        if name in PRONOUNS:
+            return self._pronoun(name, group)
+        return self._determiner(name, self.numbers[group])
+
+    def _determiner(self, name: str, number: str) -> Word:
+        choice = {"Sing": "a", "Plur": "some"}[number] if name == "A" else DETERMINERS[number]
+        form = self.decks.random.choice(choice.split())
+        return Word(form, {"these": "this", "those": "that"}.get(form, form), "DET", "DT", DETERMINER_FEATURES[form])
+
+    def _pronoun(self, name: str, group: str) -> Word:
+        number, kind = self.numbers[group], self.kinds[group]
+        if kind == "1":
+            kind = f"1{number[0].lower()}"
+        elif number == "Plur":
+            kind = "p"
+        lemma, form = PRONOUNS[name][kind].split()
+        case = {"it": "Acc", "his": "Gen"}.get(name, "Nom")
+        person = f"Person={1 if kind.startswith('1') else 3}"
+        poss = "Poss=Yes|" if name == "his" else ""
+        features = f"Case={case}|{GENDERS.get(kind, '')}Number={number}|{person}|{poss}PronType=Prs"
+        return Word(form, lemma, "PRON", "PRP$" if poss else "PRP", features)
+
+    def _verb(self, name: str, shape: str) -> Word:
+        upos = "AUX" if name in AUXILIARIES else "VERB"
+        if name == "exist":
+            forms: Sequence[str] = AUXILIARIES["be"]
+        else:
+            forms = AUXILIARIES.get(name) or self.decks.deal(name, self.taken)
+        if shape in FORMS:
+            at, xpos, features = FORMS[shape]
+            return Word(forms[at], forms[0], upos, xpos, features)
+        number, person = self.numbers.get(shape, "Sing"), 1 if self.kinds.get(shape) == "1" else 3
+        is_third = (number, person) == ("Sing", 3)
+        form = forms[2] if self.tense == "Past" else forms[is_third]
+        if forms[0] == "be" and number == "Plur":
+            form = {"Past": "were", "Pres": "are"}[self.tense]
+        xpos = "VBD" if self.tense == "Past" else "VBZ" if is_third else "VBP"
+        features = f"Mood=Ind|Number={number}|Person={person}|Tense={self.tense}|VerbForm=Fin"
+        return Word(form, forms[0], upos, xpos, features)
+
+    def lines(self) -> tuple[str, list[str]]:
+        """Give the text, and the lines of the words."""
+        glued = [slot.is_glued for slot in self.frame.slots] + [False]
+        stops = [word.upos == "PUNCT" for word in self.words] + [True]
+        forms = [word.form for word in self.words]
+        forms[0] = forms[0][0].upper() + forms[0][1:]
+        text, lines = "", []
+        for at, (slot, word) in enumerate(zip(self.frame.slots, self.words, strict=True)):
+            text += forms[at] + ("" if glued[at + 1] or stops[at + 1] else " ")
+            if glued[at + 1]:
+                space = "SpaceAfter=No" if stops[at + 2] else "_"
+                lines.append("\t".join([f"{at + 1}-{at + 2}", forms[at] + forms[at + 1], *"_______", space]))
+            is_joined = glued[at] or glued[at + 1]
+            misc = "SpaceAfter=No" if stops[at + 1] and not is_joined and at + 1 < len(self.words) else "_"
+            relation = slot.relation or ("root" if slot.head == 0 else RELATIONS[word.upos])
+            tags = (word.lemma, word.upos, word.xpos, word.features, str(slot.head), relation)
+            lines.append("\t".join([str(at + 1), forms[at], *tags, "_", misc]))
+        return text, lines
 
 
 def sample() -> str:
-    """Make all sentences, each once."""
-    generator = random.Random(7)
-    seen: set[str] = set()
-    blocks: list[str] = []
-    for frame in FRAMES.strip().splitlines():
-        made = 0
-        while made < PER_FRAME:
-            drawn = slots(generator)
-            words = [filled(word, drawn) for word in frame.split(" ")]
-            text = " ".join(word[0] for word in words)
-            if text not in seen:
-                seen.add(text)
-                made += 1
-                blocks.append(block(len(blocks) + 1, words))
+    """Make the whole file."""
+    frames, decks = read_frames(), Decks(read_words())
+    texts: set[str] = set()
+    blocks = []
+    for turn, at in product(range(len(ROUNDS)), range(len(frames))):
+        frame, (tense, number) = frames[at], ROUNDS[(turn + at) % len(ROUNDS)]
+        text, lines = Sentence(frame, decks, tense=tense, number=number).lines()
+        while text in texts:
+            text, lines = Sentence(frame, decks, tense=tense, number=number).lines()
+        texts.add(text)
+        blocks.append("\n".join([f"# sent_id = {frame.name}-{turn + 1}", f"# text = {text}", *lines]))
     return "\n\n".join(blocks) + "\n\n"
 
 
 if __name__ == "__main__":
-    OUT.write_text(sample(), encoding="utf-8")
-    sys.stdout.write(f"{OUT} has {sample().count('# text =')} sentences\n")
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(sample(), encoding="utf-8", newline="\n")

@@ -1,169 +1,241 @@
-"""Labelled files of a person's own: a label per sentence, per word or per span; what cannot be read is told."""
+"""Labelled texts from a person's own file: a label for each text, each word, each span or each pair of spans."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from lmviz.datasets.labelled import LabelledText, Span, Target
-from lmviz.datasets.sources import Source, Unusable, filled, json_lines, named_kind, opened, table, usable
-from lmviz.datasets.tables import BrokenRow, Record
+from lmviz.datasets.labelled_columns import read_columns
+from lmviz.datasets.sources import Source, Unusable, filled, json_lines, mapping, table
+from lmviz.datasets.tables import BrokenRow, Record, kind_of
 from lmviz.errors import InvalidParameter
 
+KINDS = ("csv", "tsv", "jsonl", "conll")
+LONGEST_TEXT = 100_000  # characters
 TEXTS, LABELS = ("text", "sentence"), ("label", "labels", "class", "target")
 WORDS, TAGS = ("words", "tokens"), ("labels", "tags")
-COLUMNS = ("conll", "bio", "iob", "annotated")  # endings of files with a word in each line and its label last
-LONGEST = 50_000  # characters of a text
-LONGEST_SENTENCE = 2000  # words; a file without empty lines would else be one
-_NO_LABEL = ("", "_")
-_SKIPPED = "-DOCSTART-"
-_UNREADABLE = "\ufffd"
+SPANS, PAIR = "spans", ("span1", "span2")
+_UNLABELLED = ("", "_")
+_COLUMN_ENDINGS = (".conll", ".bio", ".iob", ".annotated")
+_PREFIXES = ("B-", "I-", "E-", "S-", "L-", "U-")
+
+
+class _Reader(Protocol):
+    """What makes a labelled text of a line's number and the object in it."""
+
+    def __call__(self, line: int, row: Mapping[str, Any]) -> LabelledText: ...
 
 
 def read_labelled(source: Source, *, kind: str | None = None) -> Iterator[LabelledText | BrokenRow]:
-    """Read a labelled file, one sentence at a time; what it holds is told by its columns.
+    r"""Read a file of labelled texts, one at a time; memory does not grow with its length.
 
-    CSV and TSV have a label per sentence, in the columns `text` or `sentence` and `label`, `labels`, `class` or
-    `target`. An object of a JSONL file may have these as well; or `words` (or `tokens`) and as many `labels` (or
-    `tags`), `text` besides if words are not parted by single spaces, null, "" and "_" for no label; or `text` and
-    `spans`, each with `start`, `end` and `label`; or `text`, `span1` and perhaps `span2`, each a start and an end, and
-    `label`. Files ending in .conll, .bio, .iob or .annotated have a word in each line, its label last, and an empty
-    line between sentences.
+    A CSV or TSV file has a label for each text. Its first line names the columns: the text is in `text` or `sentence`,
+    the label in `label`, `labels`, `class` or `target`; of several the first in this order counts. Without such a line
+    no column is guessed: write "text<TAB>label" above a file that has none.
+
+    Each line of a JSONL file is an object, and its keys tell what has the labels:
+
+    - {"text": "A fine day.", "label": "good"}: the text, under the names above;
+    - {"words": ["A", "day"], "labels": ["DET", "NOUN"]}: each word, also called `tokens` and `tags`. A label of null,
+      "" or "_" says that a word has none. Words are joined by blanks, or found in `text` where there is one;
+    - {"text": "A fine day.", "spans": [{"start": 2, "end": 6, "label": "ADJ"}]}: each span of characters, counted from
+      0, `end` being the one after the last;
+    - {"text": "A fine day.", "span1": [2, 6], "span2": [7, 10], "label": "amod"}: a pair of spans.
+
+    Other keys and columns are passed over. A column file has a word at the beginning of each line and its label at the
+    end, between tabs or blanks, and an empty line after each sentence, as CoNLL-2003 and WNUT-17 are written; CoNLL-U
+    is read by `conllu.open_conllu`.
 
     Args:
-        source: A path, compressed if it ends in .gz, or content.
-        kind: "csv", "tsv", "jsonl" or "conll" where the name does not say.
+        source: A path, compressed when it ends in .gz, or the file's content; UTF-8.
+        kind: One of `KINDS` where the name does not say.
 
     Yields:
-        A sentence, or the reason why there is none.
+        A text, or the reason why there is none, for each row or sentence.
 
     Raises:
-        InvalidParameter: The file cannot be read, or has not the columns.
+        InvalidParameter: The file cannot be read, is of another kind, or has not the columns.
+        CorruptedFile: A compressed file is damaged.
     """
-    ending = "" if isinstance(source, bytes) else str(source).removesuffix(".gz").rpartition(".")[2].lower()
-    if kind == "conll" or (kind is None and ending in COLUMNS):
-        return _columns(source)
-    if named_kind(source, kind) == "jsonl":
-        return json_lines(source, _of_object)
-    return table(source, (), make=_of_row, kind=kind)
+    found = _labelled_kind(source, kind)
+    if found == "conll":
+        yield from read_columns(source, longest=LONGEST_TEXT)
+    elif found == "jsonl":
+        yield from json_lines(source, _from_object)
+    else:
+        yield from table(source, (), make=_from_record, kind=found)
 
 
-def by_type(rows: Iterable[LabelledText | BrokenRow]) -> Iterator[LabelledText | BrokenRow]:
-    """Take the B- and I- off tags of entities, so that each word has the type of what it is in, or O."""
+def entity_types(rows: Iterable[LabelledText | BrokenRow]) -> Iterator[LabelledText | BrokenRow]:
+    """Turn tags of words into types of entities: "B-person" and "I-person" become "person", "O" stays.
+
+    The prefixes E, S, L and U of the other ways to mark an entity's end are taken off as well.
+
+    Args:
+        rows: What `read_labelled` gives for a file with a label per word.
+
+    Yields:
+        The same texts with the types as labels; broken rows as they are.
+    """
     for row in rows:
         if isinstance(row, BrokenRow):
             yield row
-            continue
-        targets = (
-            Target(target.spans, target.label.removeprefix("B-").removeprefix("I-"), target.form, target.lemma)
-            for target in row.targets
+        else:
+            targets = (Target(one.spans, _entity_type(one.label), one.form) for one in row.targets)
+            yield LabelledText(row.line, row.text, tuple(targets))
+
+
+def _entity_type(tag: str) -> str:
+    return tag[2:] if tag.startswith(_PREFIXES) and len(tag) > 2 else tag
+
+
+def _labelled_kind(source: Source, kind: str | None) -> str:
+    if kind is None and isinstance(source, bytes):
+        raise InvalidParameter(f"Content without a file name can be of any kind. Say which: {', '.join(KINDS)}.")
+    if kind is None:
+        name = os.fspath(source).removesuffix(".gz") if not isinstance(source, bytes) else ""
+        if name.lower().endswith(".conllu"):
+            raise InvalidParameter("A CoNLL-U file has several labels for a word. Read it as a treebank.")
+        kind = "conll" if name.lower().endswith(_COLUMN_ENDINGS) else kind_of(name)
+    if kind == "lines":
+        raise InvalidParameter("Plain lines have no labels. Give a CSV file with the columns text and label.")
+    if kind not in KINDS:
+        raise InvalidParameter(f"A labelled file is one of {', '.join(KINDS)}, not {kind!r}. Name one of these.")
+    return kind
+
+
+def _from_record(row: Record) -> LabelledText:
+    names = [next((name for name in wanted if name in row.fields), None) for wanted in (TEXTS, LABELS)]
+    if None in names:
+        missing = " and ".join(
+            " or ".join(wanted) for wanted, name in zip((TEXTS, LABELS), names, strict=True) if not name
         )
-        yield LabelledText(row.line, row.text, tuple(targets))
-
-
-def _checked(text: str) -> str:
-    if len(text) > LONGEST:
-        raise Unusable(f"its text has {len(text):,} characters, more than {LONGEST:,}")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Unusable("its text holds half a character")
-    return text
-
-
-def _of_row(row: Record) -> LabelledText:
-    names = [next((name for name in known if name in row.fields), "") for known in (TEXTS, LABELS)]
-    if not all(names):
         has = ", ".join(repr(name) for name in row.fields)
         raise InvalidParameter(
-            f"A label per sentence is in columns text and label; the file has {has[:300]}. Rename them."
+            f"The file has no column {missing}; its columns are {has[:300]}. Name them in its first line."
         )
-    return _sentence(row.line, filled(row.fields, names[0]), filled(row.fields, names[1]))
+    return _sentence(row.line, row.fields)
 
 
-def _sentence(line: int, text: str, label: str) -> LabelledText:
-    return LabelledText(line, _checked(text), (Target((), label, text.split(maxsplit=1)[0]),))
+def _from_object(line: int, row: Mapping[str, Any]) -> LabelledText:
+    ways = {
+        _pair: any(name in row for name in PAIR),
+        _spans: SPANS in row,
+        _words: any(name in row for name in WORDS),
+    }
+    readers: Sequence[_Reader] = [reader for reader, is_meant in ways.items() if is_meant]
+    if len(readers) > 1:
+        raise Unusable("it can be taken two ways: it has more than one of words, spans and span1 with span2")
+    return readers[0](line, row) if readers else _sentence(line, row)
 
 
-def _of_object(line: int, fields: Mapping[str, Any]) -> LabelledText:
-    words = next((fields[name] for name in WORDS if isinstance(fields.get(name), list)), None)
-    if words is not None:
-        tags = next((fields[name] for name in TAGS if isinstance(fields.get(name), list)), None)
-        return _words(line, words, tags, text=fields.get("text"))
-    text_name = next((name for name in TEXTS if name in fields), "")
-    if not text_name:
-        raise Unusable("it has neither a text nor words")
-    if isinstance(fields.get("spans"), list):
-        return _spans(line, _checked(filled(fields, text_name)), fields["spans"])
-    label = next((fields[name] for name in LABELS if name in fields), None)
-    if not isinstance(label, (str, int, float, bool)) or not str(label).strip():
-        raise Unusable("it has no label")
-    text = fields[text_name]
-    if "span1" in fields:
-        given = [fields[name] for name in ("span1", "span2") if name in fields]
-        text = _checked(filled({"text": text}, "text"))
-        places = tuple(_span(one, text) for one in given)
-        return LabelledText(line, text, (Target(places, str(label), " ".join(text[a:b] for a, b in places)),))
-    return _sentence(line, filled(fields, text_name), str(label).strip())
+def _sentence(line: int, row: Mapping[str, Any]) -> LabelledText:
+    text = _checked(filled(row, _name(row, TEXTS)))
+    label = _label(row.get(_name(row, LABELS)))
+    if not label:
+        raise Unusable(f"its {_name(row, LABELS)} is empty")
+    return LabelledText(line, text, (Target((), label, text.split()[0]),))
 
 
-def _words(line: int, words: Sequence[Any], tags: Sequence[Any] | None, *, text: Any) -> LabelledText:
-    """Find each word in the text, which is the words with spaces between them where it is not given."""
-    if tags is None or len(tags) != len(words):
-        raise Unusable(f"it has {len(words)} words and {len(tags or ())} labels")
-    if not words or not all(isinstance(word, str) and word.strip() for word in words):
-        raise Unusable("one of its words is empty or no text")
-    whole = _checked(text if isinstance(text, str) else " ".join(words))
-    targets, at = [], 0
-    for word, tag in zip(words, tags, strict=True):
-        start = whole.find(word, at)
-        if start < 0 or whole[at:start].strip():
-            raise Unusable(f"'{word[:40]}' does not stand in its text where it should")
-        at = start + len(word)
-        if tag is not None and str(tag).strip() not in _NO_LABEL:
-            targets.append(Target(((start, at),), str(tag).strip(), word))
-    return LabelledText(line, whole, tuple(targets))
-
-
-def _spans(line: int, text: str, spans: Sequence[Any]) -> LabelledText:
-    targets = []
-    for one in spans:
-        if not isinstance(one, dict) or not str(one.get("label", "")).strip():
-            raise Unusable("one of its spans has no label")
-        place = _span([one.get("start"), one.get("end")], text)
-        targets.append(Target((place,), str(one["label"]).strip(), text[slice(*place)]))
+def _words(line: int, row: Mapping[str, Any]) -> LabelledText:
+    words, labels = _list(row, WORDS), _list(row, TAGS)
+    if len(words) != len(labels):
+        raise Unusable(f"it has {len(words):,} words and {len(labels):,} labels")
+    if not words:
+        raise Unusable("it has no words")
+    for number, word in enumerate(words, start=1):
+        if not isinstance(word, str) or not word.strip():
+            raise Unusable(f"word {number} is no text or empty")
+    is_whole = row.get(_name(row, TEXTS)) is not None
+    text = _checked(_whole(row) if is_whole else " ".join(words))
+    spans = _word_spans(text, words)
+    known = [(span, _label(label)) for span, label in zip(spans, labels, strict=True)]
+    targets = (Target((span,), label, text[slice(*span)]) for span, label in known if label not in _UNLABELLED)
     return LabelledText(line, text, tuple(targets))
 
 
-def _span(given: Any, text: str) -> Span:
-    is_pair = isinstance(given, (list, tuple)) and len(given) == 2
-    if not is_pair or not all(isinstance(end, int) and not isinstance(end, bool) for end in given):
-        raise Unusable("one of its spans has no start and end")
+def _spans(line: int, row: Mapping[str, Any]) -> LabelledText:
+    text, given = _checked(_whole(row)), row[SPANS]
+    if not isinstance(given, list):
+        raise Unusable("its spans are no list")
+    targets = []
+    for number, one in enumerate(given, start=1):
+        fields = mapping(one, f"span {number}")
+        span = _span([fields.get("start"), fields.get("end")], text, f"span {number}")
+        targets.append(_target(text, (span,), fields, f"span {number}"))
+    return LabelledText(line, text, tuple(targets))
+
+
+def _pair(line: int, row: Mapping[str, Any]) -> LabelledText:
+    text = _checked(_whole(row))
+    spans = tuple(_span(row.get(name), text, name) for name in PAIR)
+    return LabelledText(line, text, (_target(text, spans, row, "the pair"),))
+
+
+def _target(text: str, spans: tuple[Span, ...], fields: Mapping[str, Any], what: str) -> Target:
+    label = _label(fields.get("label"))
+    if not label:
+        raise Unusable(f"{what} has no label")
+    return Target(spans, label, " ".join(text[slice(*span)] for span in spans))
+
+
+def _span(given: Any, text: str, what: str) -> Span:
+    if not isinstance(given, list) or len(given) != 2 or any(type(number) is not int for number in given):
+        raise Unusable(f"{what} has not two whole numbers, where it starts and where it ends")
     start, end = given
-    if not 0 <= start < end <= len(text) or not text[start:end].strip():
-        raise Unusable(f"the span from {start} to {end} is not in its text of {len(text)} characters")
+    if start >= end:
+        raise Unusable(f"{what} ends at {end}, and starts at {start}")
+    if start < 0 or end > len(text):
+        raise Unusable(f"{what} runs from {start} to {end}, and the text has {len(text):,} characters")
+    if not text[start:end].strip():
+        raise Unusable(f"{what} holds only blanks")
     return start, end
 
 
-def _columns(source: Source) -> Iterator[LabelledText | BrokenRow]:
-    """Read a word in each line, sentence by sentence."""
-    with opened(source) as lines:
-        block: list[tuple[int, str]] = []
-        for number, raw in enumerate(lines, start=1):
-            line = raw.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
-            if line.strip() and not line.startswith(_SKIPPED):
-                block.append((number, line))
-            elif block:
-                yield usable(block[0][0], _of_block, row=block)
-                block = []
-        if block:
-            yield usable(block[0][0], _of_block, row=block)
+def _whole(row: Mapping[str, Any]) -> str:
+    """Give a text as it is, blanks around it too: spans count its characters."""
+    filled(row, _name(row, TEXTS))
+    return str(row[_name(row, TEXTS)])
 
 
-def _of_block(block: Sequence[tuple[int, str]]) -> LabelledText:
-    first = block[0][0]
-    if len(block) > LONGEST_SENTENCE:
-        raise Unusable(f"it has {len(block):,} words, more than {LONGEST_SENTENCE:,}: empty lines part sentences")
-    fields = [line.split("\t") if "\t" in line else line.split() for _, line in block]
-    short = next((number for (number, _), own in zip(block, fields, strict=True) if len(own) < 2), None)
-    if short is not None:
-        raise Unusable(f"line {short} has no word and label")
-    if any(_UNREADABLE in line for _, line in block):
-        raise Unusable("it holds what is no UTF-8; save the file as UTF-8")
-    return _words(first, [own[0].strip() for own in fields], [own[-1] for own in fields], text=None)
+def _checked(text: str) -> str:
+    """Refuse a text that is too long, or holds a half of a character, which no encoding can write."""
+    if len(text) > LONGEST_TEXT:
+        raise Unusable(f"its text has {len(text):,} characters, more than {LONGEST_TEXT:,}")
+    if any("\ud800" <= character <= "\udfff" for character in text if not character.isascii()):
+        raise Unusable("its text holds a half of a character")
+    return text
+
+
+def _word_spans(text: str, words: Sequence[str]) -> list[Span]:
+    """Find words in a text, one after the other, with nothing but blanks between them."""
+    spans, at = [], 0
+    for number, word in enumerate(words, start=1):
+        start = text.find(word, at)
+        if start < 0 or text[at:start].strip():
+            raise Unusable(f"word {number}, '{word[:40]}', does not stand in the text where it should")
+        at = start + len(word)
+        spans.append((start, at))
+    return spans
+
+
+def _name(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    return next((name for name in names if name in row), names[0])
+
+
+def _list(row: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    found = row.get(_name(row, names))
+    if not isinstance(found, list):
+        raise Unusable(f"its {_name(row, names)} are no list")
+    return found
+
+
+def _label(given: Any) -> str:
+    """Give a label as a text: numbers and truth values as JSON writes them."""
+    if given is None:
+        return ""
+    if isinstance(given, bool):
+        return str(given).lower()
+    if not isinstance(given, (str, int, float)):
+        raise Unusable("a label in it is neither a text nor a number")
+    return _checked(str(given).strip())

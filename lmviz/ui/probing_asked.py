@@ -1,7 +1,7 @@
 """What is asked of the probes: a task, where its sentences come from, a probe, and how it is divided."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,12 +11,11 @@ from lmviz.analyses.probing.fitting import FITS
 from lmviz.analyses.probing.material import HELD_OUT
 from lmviz.analyses.probing.mdl_probe import MdlParams
 from lmviz.analyses.probing.probe_run import Params, ProbeRun, probe_run
-from lmviz.analyses.probing.sources import ALL, SHIPPED, TREES
+from lmviz.analyses.probing.sources import ALL, PUBLISHED, SHIPPED, TREES
 from lmviz.analyses.probing.structural_probe import Params as StructuralParams
 from lmviz.analyses.probing.tasks import TASKS
 from lmviz.analyses.probing.v_information import Params as InformationParams
 from lmviz.analyses.probing.vectors import POOLINGS
-from lmviz.datasets.probing_sets import PROBING_SETS
 from lmviz.ui import choices, controls, frame, memory, selection, uploads
 from lmviz.ui.uploads import Given
 
@@ -79,7 +78,7 @@ def what() -> tuple[bool, str | None]:
             disabled=chosen.probe == "structural",
         )
         sources = sources_of(chosen.probed)
-        selection.keep_widget("source", chosen.source if chosen.source in sources else sources[0])
+        selection.keep_widget("source", chosen.source if chosen.source in sources else _usual(sources))
         st.selectbox(
             "Source",
             sources,
@@ -118,7 +117,7 @@ def tree_source() -> tuple[bool, str | None]:
     """Ask where sentences with trees come from; a file is given further below."""
     chosen = selection.current()
     sources = sources_of(next(iter(TASKS)))
-    selection.keep_widget("source", chosen.source if chosen.source in sources else sources[0])
+    selection.keep_widget("source", chosen.source if chosen.source in sources else _usual(sources))
     source = st.selectbox(
         "Source", sources, key="source", format_func=SOURCES.__getitem__, on_change=controls.take("source"), width=200
     )
@@ -127,12 +126,17 @@ def tree_source() -> tuple[bool, str | None]:
     return True, _TREES_FROM if source == "published" else None
 
 
+def _usual(sources: Sequence[str]) -> str:
+    """Give the source that needs no network."""
+    return "shipped" if "shipped" in sources else "file"
+
+
 def sources_of(task: str) -> list[str]:
     """Give the sources that a task can have."""
     ships = TREES if task in TASKS else task
     has = {
         "shipped": ships in SHIPPED,
-        "published": (_TREES_FROM if task in TASKS else task) in PROBING_SETS,
+        "published": (_TREES_FROM if task in TASKS else task) in PUBLISHED,
     }
     return [name for name in SOURCES if has.get(name, True)]
 

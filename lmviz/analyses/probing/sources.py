@@ -1,6 +1,6 @@
 """Where labelled sentences come from: what ships with lmviz, a published set that is fetched, or a person's files."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -9,8 +9,8 @@ from lmviz.analyses.probing.material import SPLITS, Rows, derived
 from lmviz.analyses.probing.tasks import TASKS, tree_words
 from lmviz.assets import assets
 from lmviz.datasets.conllu import open_conllu
-from lmviz.datasets.labelled_files import read_labelled
-from lmviz.datasets.probing_sets import PROBING_SETS
+from lmviz.datasets.labelled_files import entity_types, read_labelled
+from lmviz.datasets.probing_sets import PROBING_SETS, UD_ENGLISH_EWT
 from lmviz.errors import InvalidParameter, did_you_mean
 
 TREES, OWN = "trees", "labels"
@@ -27,6 +27,7 @@ LABELLED: Mapping[str, str] = MappingProxyType(  # tasks whose labels stand in t
     }
 )
 ALL: Mapping[str, str] = MappingProxyType({**{slug: task.title for slug, task in TASKS.items()}, **LABELLED})
+PUBLISHED = (UD_ENGLISH_EWT.slug, *PROBING_SETS)
 _CONLLU = (".conllu", ".conllu.gz")
 _PARTS = {"train": SPLITS[0], "dev": SPLITS[1], "valid": SPLITS[1], "test": SPLITS[2]}
 
@@ -58,7 +59,7 @@ def source_of(task: str, source: str | None) -> Source:
     """
     if task not in ALL:
         raise InvalidParameter(f"There is no task '{task[:40]}'.{did_you_mean(task, ALL)} There are: {', '.join(ALL)}.")
-    if source is not None and source in PROBING_SETS:
+    if source is not None and source in PUBLISHED:
         return _published(task, source)
     if source is None:
         files: Mapping[str, Path] = {SPLITS[0]: _shipped(task)}
@@ -80,8 +81,8 @@ def trees_of(source: str | None) -> Source:
 
 
 def _parts(source: str | None, files: Sequence[Path]) -> Mapping[str, Path]:
-    if source is not None and source in PROBING_SETS:
-        return dict(PROBING_SETS[source].splits(files))
+    if source == UD_ENGLISH_EWT.slug:
+        return dict(UD_ENGLISH_EWT.splits(files))
     return {SPLITS[0]: files[0]} if source is None else _given(source)
 
 
@@ -109,7 +110,7 @@ def _given(source: str) -> Mapping[str, Path]:
     if SPLITS[0] in parts:
         return {name: parts[name] for name in SPLITS if name in parts}
     if not found:
-        names = ", ".join(f"'{name}'" for name in PROBING_SETS)
+        names = ", ".join(f"'{name}'" for name in PUBLISHED)
         raise InvalidParameter(f"There is no file '{source[:200]}'. Give the path of a file, or one of {names}.")
     raise InvalidParameter(f"'{source[:200]}' has no file with train in its name. Give the path of a file.")
 
@@ -122,21 +123,24 @@ def _read(task: str, path: Path) -> Rows:
         return derived(open_conllu(path), TASKS[task].derive)
     if is_tree:
         raise InvalidParameter(f"The labels of a CoNLL-U file are those of its own tasks, such as {', '.join(TASKS)}.")
-    return read_labelled(path)
+    rows = read_labelled(path)
+    return entity_types(rows) if task == "named-entities" else rows
 
 
 def _published(task: str, name: str) -> Source:
     from lmviz.datasets.downloads import fetched
 
+    if name == UD_ENGLISH_EWT.slug:
+        if task in LABELLED:
+            raise InvalidParameter(f"'{name}' has no labels for '{ALL[task]}'. Choose another source.")
+        files = fetched(UD_ENGLISH_EWT.files, asked_as=name)
+        return Source(lambda: _trees(task, UD_ENGLISH_EWT.splits(files)), files)
     known = PROBING_SETS[name]
-    if (name in LABELLED or task in LABELLED) and task != name:
+    if task != name:
         raise InvalidParameter(f"'{name}' has no labels for '{ALL[task]}'. Choose another source.")
     files = fetched(known.files, asked_as=name)
-    if known.read is None:
-        return Source(lambda: _trees(task, known.splits(files)), files)
-    read = known.read
-    return Source(lambda: read(files), files)
+    return Source(lambda: known.read(files), files)
 
 
-def _trees(task: str, files: Mapping[str, Path]) -> Mapping[str, Iterable]:  # type: ignore[type-arg]
+def _trees(task: str, files: Mapping[str, Path]) -> Mapping[str, Rows]:
     return {name: derived(open_conllu(path), TASKS[task].derive) for name, path in files.items()}

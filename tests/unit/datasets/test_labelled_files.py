@@ -1,148 +1,278 @@
-"""Labelled files of every form are read, what is broken is told by its line, and the rest is kept."""
+"""Labelled texts of one's own: every form that is read, and what is said of rows that cannot be."""
 
+import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lmviz.datasets import probing_sets
-from lmviz.datasets.labelled import LabelledText
-from lmviz.datasets.labelled_files import by_type, read_labelled
+from lmviz.datasets.labelled import LabelledText, Target
+from lmviz.datasets.labelled_files import LONGEST_TEXT, entity_types, read_labelled
+from lmviz.datasets.sources import Source, kept
 from lmviz.datasets.tables import BrokenRow
-from lmviz.errors import InvalidParameter
-from tests.shared_data import published
+from lmviz.errors import CorruptedFile, InvalidParameter
 
 
-def good(rows: Any) -> list[LabelledText]:
-    found = list(rows)
-    assert not [row for row in found if isinstance(row, BrokenRow)], found
-    return found
+def split(source: Source, kind: str | None = None) -> tuple[list[LabelledText], list[tuple[int, str]]]:
+    """Give the texts, and line and reason of the others."""
+    broken: list[BrokenRow] = []
+    texts = list(kept(read_labelled(source, kind=kind), broken.append))
+    return texts, [(row.line, row.reason) for row in broken]
 
 
-def from_objects(*objects: Any) -> list[LabelledText | BrokenRow]:
-    return list(read_labelled("\n".join(json.dumps(one) for one in objects).encode(), kind="jsonl"))
+def objects(*rows: Any) -> bytes:
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
 
 
-def test_a_label_per_sentence_is_read_from_a_table() -> None:
-    content = '\ufefftext,label\r\n"A fine, sunny day",good\r\n😀 中文,odd\r\n\r\n,bad\r\n'.encode()
-    first, second, third = read_labelled(content, kind="csv")
-    assert isinstance(first, LabelledText)
-    assert (first.text, first.targets[0].label, first.targets[0].spans) == ("A fine, sunny day", "good", ())
-    assert isinstance(second, LabelledText)
-    assert second.targets[0].form == "😀"
-    assert third == BrokenRow(5, "its text is empty")
+def only(row: Any) -> LabelledText:
+    (text,), broken = split(objects(row), "jsonl")
+    assert broken == []
+    return text
 
 
-def test_labels_of_words_stand_where_the_words_do() -> None:
-    (row,) = from_objects({"words": ["I", "do", "n't", "know"], "tags": ["P", "_", None, "V"], "text": "I don't know"})
-    assert isinstance(row, LabelledText)
-    assert [(row.text[slice(*target.spans[0])], target.label) for target in row.targets] == [("I", "P"), ("know", "V")]
-    (plain,) = from_objects({"tokens": ["a", "b"], "labels": [1, 0]})
-    assert isinstance(plain, LabelledText)
-    assert plain.text == "a b"
-    assert [target.label for target in plain.targets] == ["1", "0"]
+def why(row: Any) -> str:
+    texts, ((line, reason),) = split(objects({"text": "fine", "label": "a"}, row), "jsonl")
+    assert (line, len(texts)) == (2, 1)
+    return reason
 
 
-def test_spans_and_pairs_of_spans_are_read() -> None:
-    spans, pair = from_objects(
-        {
-            "text": "Anna went to Oslo",
-            "spans": [{"start": 0, "end": 4, "label": "who"}, {"start": 13, "end": 17, "label": "x"}],
-        },
-        {"text": "Anna went to Oslo", "span1": [0, 4], "span2": [5, 9], "label": "subject"},
+def pieces(text: LabelledText) -> list[tuple[str, str]]:
+    return [(" ".join(text.text[slice(*span)] for span in one.spans), one.label) for one in text.targets]
+
+
+@pytest.mark.parametrize("text_name", ["text", "sentence"])
+@pytest.mark.parametrize("label_name", ["label", "labels", "class", "target"])
+def test_a_label_for_each_text(text_name: str, label_name: str) -> None:
+    expected = LabelledText(2, "A fine day.", (Target((), "good", "A"),))
+    table = f"id,{label_name},{text_name}\n7,good, A fine day. \n".encode()
+    assert split(table, "csv") == ([expected], [])
+    assert split(table.replace(b",", b"\t"), "tsv") == ([expected], [])
+    assert only({label_name: "good", text_name: "A fine day."}).targets == expected.targets
+
+
+def test_of_several_columns_the_first_name_counts() -> None:
+    (text,), _ = split(b"target,label,sentence,text\nno,yes,other,one\n", "csv")
+    assert (text.text, text.targets[0].label) == ("one", "yes")
+
+
+def test_labels_may_be_numbers_and_truth_values() -> None:
+    found = [only({"text": "a", "label": label}).targets[0].label for label in (0, 1.5, True, False, " x ")]
+    assert found == ["0", "1.5", "true", "false", "x"]
+
+
+def test_a_label_for_each_word() -> None:
+    row = {"words": ["Anna", "saw", "it", ".", "🙂"], "labels": ["PER", None, "", "_", 3]}
+    text = only(row)
+    assert (text.text, pieces(text)) == ("Anna saw it . 🙂", [("Anna", "PER"), ("🙂", "3")])
+    assert pieces(only({"tokens": ["a", "b"], "tags": ["X", "Y"]})) == [("a", "X"), ("b", "Y")]
+    text = only(
+        {"text": " I don't, don't! ", "words": ["I", "do", "n't", ",", "do", "n't", "!"], "labels": [*"abcdefg"]}
     )
-    assert isinstance(spans, LabelledText)
-    assert [target.form for target in spans.targets] == ["Anna", "Oslo"]
-    assert isinstance(pair, LabelledText)
-    assert pair.targets[0].spans == ((0, 4), (5, 9))
-    assert pair.targets[0].form == "Anna went"
+    assert [one.spans for one in text.targets][4] == ((10, 12),)
+    assert [piece for piece, _ in pieces(text)] == ["I", "do", "n't", ",", "do", "n't", "!"]
+    assert only({"text": None, "words": ["a"], "labels": ["b"]}).text == "a"
+    assert only({"words": ["a"], "labels": [None]}).targets == ()
+
+
+def test_a_label_for_each_span() -> None:
+    row = {
+        "text": " Löwe 🦁 brüllt",
+        "spans": [{"start": 1, "end": 5, "label": "N"}, {"start": 6, "end": 14, "label": 2}],
+    }
+    text = only(row)
+    assert text.text == row["text"]
+    assert text.targets == (Target(((1, 5),), "N", "Löwe"), Target(((6, 14),), "2", "🦁 brüllt"))
+    assert only({"text": "a", "spans": []}).targets == ()
+
+
+def test_a_label_for_each_pair() -> None:
+    text = only({"text": "A fine day.", "span1": [7, 10], "span2": [2, 6], "label": "amod"})
+    assert text.targets == (Target(((7, 10), (2, 6)), "amod", "day fine"),)
+
+
+def test_a_file_of_columns() -> None:
+    lines = [
+        "-DOCSTART- -X- -X- O",
+        "",
+        "EU NNP I-NP B-ORG",
+        "rejects VBZ I-VP O",
+        "",
+        "",
+        "  ",
+        "#tag\tB-x",
+        "New York\t_",
+    ]
+    texts, broken = split("\n".join(lines).encode(), "conll")
+    assert broken == []
+    assert [(text.line, text.text) for text in texts] == [(3, "EU rejects"), (8, "#tag New York")]
+    assert [pieces(text) for text in texts] == [[("EU", "B-ORG"), ("rejects", "O")], [("#tag", "B-x")]]
+
+
+@pytest.mark.parametrize("ending", [".conll", ".bio", ".iob", ".annotated", ".BIO", ".conll.gz"])
+def test_endings_of_files_of_columns(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"file{ending}"
+    content = b"word\tO\t\n"
+    path.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+    assert pieces(split(path)[0][0]) == [("word", "O")]
+
+
+def test_tags_become_types_of_entities() -> None:
+    tags = ["O", "B-person", "I-person", "E-person", "S-group", "B-", "other", "b-x"]
+    rows = list(read_labelled(objects({"words": [*"abcdefgh"], "labels": tags}, "broken"), kind="jsonl"))
+    text, broken = entity_types(rows)
+    assert isinstance(text, LabelledText)
+    assert [one.label for one in text.targets] == ["O", "person", "person", "person", "group", "B-", "other", "b-x"]
+    assert [one.form for one in text.targets] == [*"abcdefgh"]
+    assert broken == rows[1]
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("row", "reason"),
     [
-        ({"text": "a", "spans": [{"start": 0, "end": 9, "label": "x"}]}, "not in its text"),
-        ({"text": "a", "spans": [{"start": 1, "end": 0, "label": "x"}]}, "not in its text"),
-        ({"text": "a", "spans": [{"start": 0, "end": 1}]}, "no label"),
-        ({"text": "a", "span1": "x", "label": "y"}, "no start and end"),
-        ({"words": ["a", "b"], "labels": ["x"]}, "2 words and 1 labels"),
-        ({"words": ["a", ""], "labels": ["x", "y"]}, "empty"),
-        ({"words": ["a"], "labels": ["x"], "text": "b"}, "does not stand"),
-        ({"text": "a"}, "no label"),
-        ({"label": "a"}, "neither a text nor words"),
-        ({"text": "x" * 60_000, "label": "a"}, "60,000 characters"),
-        ({"text": "\ud800", "label": "a"}, "half a character"),
         (["a"], "no JSON object"),
+        ({}, "its text is empty"),
+        ({"text": " ", "label": "a"}, "its text is empty"),
+        ({"text": 7, "label": "a"}, "its text is no text"),
+        ({"text": "a"}, "its label is empty"),
+        ({"text": "a", "label": None}, "its label is empty"),
+        ({"text": "a", "label": ["b"]}, "neither a text nor a number"),
+        ({"text": "x" * (LONGEST_TEXT + 1), "label": "a"}, "100,001 characters"),
+        ({"text": "a", "labels": ["b"]}, "neither a text nor a number"),
+        ({"words": ["a", "b"], "labels": ["x"]}, "2 words and 1 labels"),
+        ({"words": [], "labels": []}, "no words"),
+        ({"words": "ab", "labels": "xy"}, "its words are no list"),
+        ({"tokens": ["a"]}, "its labels are no list"),
+        ({"words": ["a", " "], "labels": ["x", "y"]}, "word 2 is no text or empty"),
+        ({"words": ["a", 3], "labels": ["x", "y"]}, "word 2 is no text or empty"),
+        ({"text": "a, b", "words": ["a", "b"], "labels": ["x", "y"]}, "word 2, 'b', does not stand"),
+        ({"text": "a", "words": ["b"], "labels": ["y"]}, "word 1, 'b', does not stand"),
+        ({"words": ["x" * 60_000] * 2, "labels": ["x", "y"]}, "120,001 characters"),
+        ({"text": "abc", "spans": {"start": 0}}, "its spans are no list"),
+        ({"text": "abc", "spans": [[0, 1]]}, "span 1 is no JSON object"),
+        ({"text": "abc", "spans": [{"start": 0, "end": 1, "label": "a"}, {"start": 1}]}, "span 2 has not two whole"),
+        ({"text": "abc", "spans": [{"start": True, "end": 2, "label": "a"}]}, "not two whole numbers"),
+        ({"text": "abc", "spans": [{"start": 0, "end": 4, "label": "a"}]}, "from 0 to 4, and the text has 3"),
+        ({"text": "abc", "spans": [{"start": -1, "end": 1, "label": "a"}]}, "from -1 to 1"),
+        ({"text": "abc", "spans": [{"start": 2, "end": 2, "label": "a"}]}, "ends at 2, and starts at 2"),
+        ({"text": "a c", "spans": [{"start": 1, "end": 2, "label": "a"}]}, "only blanks"),
+        ({"text": "abc", "spans": [{"start": 0, "end": 1}]}, "span 1 has no label"),
+        ({"spans": []}, "its text is empty"),
+        ({"text": "abc", "span1": [0, 1], "label": "a"}, "span2 has not two whole numbers"),
+        ({"text": "abc", "span1": [0, 1], "span2": [1.0, 2], "label": "a"}, "span2 has not two whole numbers"),
+        ({"text": "abc", "span1": [0, 1], "span2": [1, 2]}, "the pair has no label"),
+        ({"text": "abc", "spans": [], "words": ["abc"], "labels": ["x"]}, "two ways"),
     ],
 )
-def test_a_broken_object_is_told_and_the_rest_is_kept(broken: Any, said: str) -> None:
-    first, second = from_objects(broken, {"text": "fine", "label": "a"})
-    assert isinstance(first, BrokenRow)
-    assert first.line == 1
-    assert said in first.reason
-    assert isinstance(second, LabelledText)
+def test_a_row_that_cannot_be_used_is_told_with_its_reason(row: Any, reason: str) -> None:
+    assert reason in why(row)
 
 
-def test_columns_are_read_sentence_by_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "some.conll"
-    path.write_bytes(
-        b"-DOCSTART- O\n\nAnna NNP B-PER\nsleeps VBZ O\n\n\nalone\n\nin\tO\r\nNew\tB-LOC\r\nYork\tI-LOC\n\nbad \xff O\n"
+def test_broken_lines_other_encodings_and_line_ends() -> None:
+    good = b'{"text": "caf\xc3\xa9", "label": "a"}'
+    lines = [
+        b"\xef\xbb\xbf" + good,
+        b"{",
+        b"",
+        b'{"text": "caf\xe9", "label": "a"}',
+        b'{"text": "\\ud83d", "label": "a"}',
+    ]
+    texts, broken = split(b"\r\n".join([*lines, b"[" * 100_000, good]), "jsonl")
+    assert [(text.line, text.text) for text in texts] == [(1, "café"), (7, "café")]
+    assert [line for line, _ in broken] == [2, 4, 5, 6]
+    assert "half of a character" in broken[2][1]
+    rows = [b"\xf0\x9f\xa6\x81 roars,a", b"", b"caf\xe9,a", b"one,two,three", b",a", b"b,", b"last,b", b""]
+    texts, broken = split(b"\r\n".join([b"\xef\xbb\xbftext,label", *rows]), "csv")
+    assert [(text.line, text.text) for text in texts] == [(2, "🦁 roars"), (8, "last")]
+    assert [line for line, _ in broken] == [4, 5, 6, 7]
+    columns = (
+        b"\xef\xbb\xbfcaf\xc3\xa9\tB\r\n\r\nok O\r\ncaf\xe9 O\r\n\r\nalone\r\n\r\n\tO\r\n\r\n\xf0\x9f\xa6\x81 O\r\n"
     )
-    one, two, three, four = read_labelled(path)
-    assert isinstance(one, LabelledText)
-    assert [(target.form, target.label) for target in one.targets] == [("Anna", "B-PER"), ("sleeps", "O")]
-    assert two == BrokenRow(7, "line 7 has no word and label")
-    assert isinstance(three, LabelledText)
-    assert three.text == "in New York"
-    assert isinstance(four, BrokenRow)
-    assert [t.label for t in good(by_type([three]))[0].targets] == ["O", "LOC", "LOC"]
+    texts, broken = split(columns, "conll")
+    assert [(text.line, text.text) for text in texts] == [(1, "café"), (10, "🦁")]
+    assert [line for line, _ in broken] == [4, 6, 8]
 
 
-def test_a_table_without_the_columns_is_refused() -> None:
-    with pytest.raises(InvalidParameter, match="text and label"):
-        list(read_labelled(b"a,b\n1,2\n", kind="csv"))
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "conll"])
+def test_an_empty_file_has_no_texts(kind: str) -> None:
+    for content in (b"", b"\n\n", b"\r\n"):
+        assert split(content, kind) == ([], [])
 
 
-def test_many_labels_and_none() -> None:
-    rows = "text,label\n" + "".join(f"text {n},label {n}\n" for n in range(1000))
-    assert len({row.targets[0].label for row in good(read_labelled(rows.encode(), kind="csv"))}) == 1000
-    assert list(read_labelled(b"text,label\n", kind="csv")) == []
+@pytest.mark.parametrize("n_labels", [0, 1, 1000])
+def test_any_number_of_labels(n_labels: int) -> None:
+    words, labels = [f"w{n}" for n in range(n_labels + 1)], [*(f"label {n}" for n in range(n_labels)), None]
+    assert [one.label for one in only({"words": words, "labels": labels}).targets] == labels[:-1]
+    text = "x" * max(n_labels, 1)
+    spans = [{"start": n, "end": n + 1, "label": f"label {n}"} for n in range(n_labels)]
+    assert [one.label for one in only({"text": text, "spans": spans}).targets] == labels[:-1]
 
 
-def test_published_questions() -> None:
-    found = probing_sets.questions([published("nltk_qc") / "qc.zip"])
-    assert {name: len(good(rows)) for name, rows in found.items()} == {"train": 5452, "test": 500}
-    assert {row.targets[0].label for row in good(found["test"])} == {"ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"}
+def test_a_file_that_cannot_be_read_gets_a_remedy(tmp_path: Path) -> None:
+    for name, reason in (
+        ("none.csv", "cannot be read"),
+        ("none.conll", "cannot be read"),
+        ("none.xls", "Save it as one of them"),
+        ("none.conllu", "Read it as a treebank"),
+        ("none.conllu.gz", "Read it as a treebank"),
+        ("none.txt", "columns text and label"),
+    ):
+        with pytest.raises(InvalidParameter, match=reason):
+            split(tmp_path / name)
+    with pytest.raises(InvalidParameter, match="Say which: csv, tsv, jsonl, conll"):
+        split(b"text,label\n")
+    with pytest.raises(InvalidParameter, match="not 'xml'"):
+        split(b"", "xml")
+    with pytest.raises(InvalidParameter, match=r"no column label or labels or class or target; its columns are 'text'"):
+        split(b"text\na\n", "csv")
+    with pytest.raises(InvalidParameter, match=r"no column text or sentence and label .*'a stirring film', '1'"):
+        split(b"a stirring film\t1\na dull film\t0\n", "tsv")
+    (tmp_path / "x.conll.gz").write_bytes(b"no gzip")
+    with pytest.raises(CorruptedFile, match="damaged"):
+        split(tmp_path / "x.conll.gz")
 
 
-def test_published_subjectivity() -> None:
-    rows = good(probing_sets.subjectivity([published("nltk_subjectivity") / "subjectivity.zip"])["train"])
-    labels = [row.targets[0].label for row in rows]
-    assert (labels.count("objective"), labels.count("subjective")) == (5000, 5000)
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.strip), min_size=1, max_size=8)
+)
+def test_every_word_is_where_its_span_says(words: list[str]) -> None:
+    text = only({"words": words, "labels": [f"{n}" for n in range(len(words))]})
+    assert [one.form for one in text.targets] == words == [text.text[slice(*one.spans[0])] for one in text.targets]
 
 
-def test_published_sentiment() -> None:
-    paths = [published("sst2") / f"{name}.tsv" for name in ("train", "dev", "test")]
-    assert [len(good(rows)) for rows in probing_sets.sentiment(paths).values()] == [6920, 872, 1821]
+def peak(path: Path) -> int:
+    """Give the most memory that reading through a file took."""
+    tracemalloc.start()
+    for _ in read_labelled(path):
+        pass
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
 
 
-def test_published_entities() -> None:
-    names = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
-    found = probing_sets.entities([published("wnut17_ner") / name for name in names])
-    counts = [len(list(rows)) for rows in found.values()]
-    assert counts == [3394, 1009, 1287]
+@pytest.mark.parametrize(
+    ("ending", "header", "row"),
+    [
+        ("csv", "text,label\n", "She is here and waits.,a\n"),
+        ("jsonl", "", '{"words": ["She", "is"], "labels": ["P", "V"]}\n'),
+        ("conll", "", "She\tP\nis\tV\nhere\tR\n\n"),
+    ],
+)
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, ending: str, header: str, row: str) -> None:
+    short, long = tmp_path / f"short.{ending}", tmp_path / f"long.{ending}"
+    short.write_text(header + row * 2_000, encoding="utf-8")
+    long.write_text(header + row * 15_000, encoding="utf-8")
+    peak(short)  # what is loaded once
+    assert peak(long) < peak(short) + 60_000 < long.stat().st_size / 2
 
 
-def test_checksums_are_those_of_the_files() -> None:
-    import gzip
-    import hashlib
-
-    for slug, folder in (
-        ("question-type", "nltk_qc"), ("subjectivity", "nltk_subjectivity"), ("sentiment", "sst2"),
-        ("named-entities", "wnut17_ner"), ("ud-english-ewt", "ud_english_ewt"),
-    ):  # fmt: skip
-        for file in probing_sets.PROBING_SETS[slug].files:
-            path = published(folder) / file.name
-            content = path.read_bytes() if path.exists() else gzip.decompress(Path(f"{path}.gz").read_bytes())
-            assert hashlib.sha256(content).hexdigest() == file.sha256
+def test_a_file_of_columns_without_empty_lines_is_one_broken_row_and_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "endless.conll"
+    path.write_text("word O\n" * 400_000 + "\nfine O\n", encoding="utf-8")
+    texts, broken = split(path)
+    assert [text.text for text in texts] == ["fine"]
+    assert broken == [(1, "it has more than 100,000 characters: empty lines part sentences")]
+    assert "120,001 characters" in split(b"w O\n" * 60_001, "conll")[1][0][1]
