@@ -40,12 +40,20 @@ PAGES = {
     "bias-heads": "/bias?model=minilm-mlm&lab=localisation&limit=30",
     "bias-removal": "/bias?model=minilm-mlm&lab=removal&limit=30",
     "bias-variants": "/bias?model=minilm-mlm&lab=variants&limit=30",
+    "probing": "/probing?model=minilm&probed=number",
+    "probing-syntax": "/probing?model=minilm&knows=syntax",
+    "probing-grammar": "/probing?model=minilm-mlm&knows=grammar",
+    "probing-similarity": "/probing?model=minilm&model_b=smollm2-135m&knows=similarity",
     "continuation": "/predictions?model=smollm2-135m&text=The+capital+of+France+is&task=next-token",
 }
 EXPLAINED = {  # what stands there when it is done
     "attribution": "The first words taken away",
     "attribution-layers": "of the difference over",
     "attribution-written": "rests most on",
+    "probing": "most frequent label",
+    "probing-syntax": "told from the best fixed distance",
+    "probing-grammar": "Every paradigm",
+    "probing-similarity": "Most alike",
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"},

@@ -45,42 +45,76 @@ def page() -> None:
     _what_is_here()
 
 
+_PAGES = (  # file, name and question, icon, what is there
+    (
+        ways.ATTENTION,
+        "**Attention** · Where does each head look?",
+        "grid_view",
+        (
+            "All heads at a glance, sorted by what they do; one head as arcs and matrix; mean, maximum, rollout and flow; "
+            "queries and keys behind a score; figures and tables to take away."
+        ),
+    ),
+    (
+        ways.PREDICTIONS,
+        "**Predictions** · What does the model predict?",
+        "edit_note",
+        (
+            "Words for a mask, the next token, surprisal, text with its alternatives, labels, tags, answers; change a word "
+            "with a click and see what it changes."
+        ),
+    ),
+    (
+        ways.COMPARE,
+        "**Compare** · Where do two models, or two texts, differ?",
+        "compare",
+        (
+            "A, B and B − A on one scale, even between models with different tokenizers: expected tokens, surprisal, "
+            "attention, layers, labels; and thousands of texts from a file, sorted by disagreement."
+        ),
+    ),
+    (
+        ways.ATTRIBUTION,
+        "**Attribution** · Which words does the answer rest on?",
+        "format_ink_highlighter",
+        (
+            "Every known method on one answer, word by word or token by token; and tests that say when not to trust the "
+            "picture: what is left over, another baseline, words taken away, a model with shuffled weights."
+        ),
+    ),
+    (
+        ways.BIAS,
+        "**Bias** · Does the model prefer a stereotype?",
+        "balance",
+        (
+            "Published benchmarks and your own pairs, in every published way of scoring, with intervals; where in the "
+            "model a preference sits, and what changes when it is taken out."
+        ),
+    ),
+    (
+        ways.PROBING,
+        "**Probing** · What does each layer know?",
+        "layers",
+        (
+            "Probes on every layer with controls and random weights, on treebanks or labels of your own; heads as parsers; "
+            "minimal pairs of grammar; how alike layers are, and what changes when a direction is removed."
+        ),
+    ),
+    (
+        "pages/methods.py",
+        "**Methods** · What stands behind each number?",
+        "menu_book",
+        "The paper, the invariants and the caution of every method.",
+    ),
+)
+
+
 def _what_is_here() -> None:
     """Lead to every page."""
     st.header("What is here", anchor=False)
-    st.page_link(ways.ATTENTION, label="**Attention** · Where does each head look?", icon=":material/grid_view:")
-    st.caption(
-        "All heads at a glance, sorted by what they do; one head as arcs and matrix; mean, maximum, rollout and flow; "
-        "queries and keys behind a score; figures and tables to take away."
-    )
-    st.page_link(ways.PREDICTIONS, label="**Predictions** · What does the model predict?", icon=":material/edit_note:")
-    st.caption(
-        "Words for a mask, the next token, surprisal, text with its alternatives, labels, tags, answers; change a word "
-        "with a click and see what it changes."
-    )
-    st.page_link(
-        ways.COMPARE, label="**Compare** · Where do two models, or two texts, differ?", icon=":material/compare:"
-    )
-    st.caption(
-        "A, B and B − A on one scale, even between models with different tokenizers: expected tokens, surprisal, "
-        "attention, layers, labels; and thousands of texts from a file, sorted by disagreement."
-    )
-    st.page_link(
-        ways.ATTRIBUTION,
-        label="**Attribution** · Which words does the answer rest on?",
-        icon=":material/format_ink_highlighter:",
-    )
-    st.caption(
-        "Every known method on one answer, word by word or token by token; and tests that say when not to trust the "
-        "picture: what is left over, another baseline, words taken away, a model with shuffled weights."
-    )
-    st.page_link(ways.BIAS, label="**Bias** · Does the model prefer a stereotype?", icon=":material/balance:")
-    st.caption(
-        "Published benchmarks and your own pairs, in every published way of scoring, with intervals; where in the "
-        "model a preference sits, and what changes when it is taken out."
-    )
-    st.page_link("pages/methods.py", label="**Methods** · What stands behind each number?", icon=":material/menu_book:")
-    st.caption("The paper, the invariants and the caution of every method.")
+    for file, label, icon, what in _PAGES:
+        st.page_link(file, label=label, icon=f":material/{icon}:")
+        st.caption(what)
 
 
 def _try(model: str, text: str) -> None:

@@ -1,6 +1,7 @@
 """Grammar scores as plain passes give them, one sequence at a time; planted knowledge is found, and BLiMP is whole."""
 
 import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,19 @@ def test_a_broken_line_is_told_and_the_rest_goes_on(bad: bytes, tmp_path: Path) 
     result = lmviz.run("blimp", lmviz.wrap(*tiny("bert")), source=str(path))
     assert (result.n, result.skipped) == (1, 1)
     assert "Line 1" in result.note
+
+
+def test_an_answer_about_official_paradigms_has_what_people_chose_and_pickles(tmp_path: Path) -> None:
+    rows = [
+        {
+            "UID": "adjunct_island",
+            "linguistics_term": "island_effects",
+            "sentence_good": "the cat",
+            "sentence_bad": "cat",
+        }
+    ]
+    result = lmviz.run("blimp", lmviz.wrap(*tiny("gpt2")), source=written(tmp_path, *rows))
+    assert isinstance(result, GrammarScores)
+    assert result.references["people"]["all"] == pytest.approx(0.886)
+    assert pickle.loads(pickle.dumps(result)).references == result.references
+    assert json.loads(json.dumps(result.to_dict()))["references"]["people"]["all"] == pytest.approx(0.886)

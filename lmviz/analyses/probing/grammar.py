@@ -78,7 +78,7 @@ def summarise(scores: Sequence[ItemScore], way: Way) -> GrammarScores:
     return GrammarScores(
         **{item.name: getattr(summed, item.name) for item in fields(summed)},
         paradigms=tuple(score.item.cluster for score in scores),
-        references=OFFICIAL if is_official and scores else {},
+        references=dict(OFFICIAL) if is_official and scores else {},
     )
 
 
