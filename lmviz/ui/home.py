@@ -51,8 +51,8 @@ _PAGES = (  # file, name and question, icon, what is there
         "**Attention** · Where does each head look?",
         "grid_view",
         (
-            "All heads at a glance, sorted by what they do; one head as arcs and matrix; mean, maximum, rollout and flow; "
-            "queries and keys behind a score; figures and tables to take away."
+            "All heads at a glance, sorted by what they do; one head as arcs and matrix; mean, maximum, rollout and "
+            "flow; queries and keys behind a score; figures and tables to take away."
         ),
     ),
     (
@@ -60,8 +60,8 @@ _PAGES = (  # file, name and question, icon, what is there
         "**Predictions** · What does the model predict?",
         "edit_note",
         (
-            "Words for a mask, the next token, surprisal, text with its alternatives, labels, tags, answers; change a word "
-            "with a click and see what it changes."
+            "Words for a mask, the next token, surprisal, text with its alternatives, labels, tags, answers; change a "
+            "word with a click and see what it changes."
         ),
     ),
     (
@@ -78,8 +78,8 @@ _PAGES = (  # file, name and question, icon, what is there
         "**Attribution** · Which words does the answer rest on?",
         "format_ink_highlighter",
         (
-            "Every known method on one answer, word by word or token by token; and tests that say when not to trust the "
-            "picture: what is left over, another baseline, words taken away, a model with shuffled weights."
+            "Every known method on one answer, word by word or token by token; and tests that say when not to trust "
+            "the picture: what is left over, another baseline, words taken away, a model with shuffled weights."
         ),
     ),
     (
@@ -96,8 +96,8 @@ _PAGES = (  # file, name and question, icon, what is there
         "**Probing** · What does each layer know?",
         "layers",
         (
-            "Probes on every layer with controls and random weights, on treebanks or labels of your own; heads as parsers; "
-            "minimal pairs of grammar; how alike layers are, and what changes when a direction is removed."
+            "Probes on every layer with controls and random weights, on treebanks or labels of your own; heads as "
+            "parsers; minimal pairs of grammar; how alike layers are, and what changes when a direction is removed."
         ),
     ),
     (
