@@ -238,7 +238,10 @@ def codelength_curve(tokens: Sequence[str]) -> CodelengthCurve:
     curve = layer_curve(tokens)
     given = {item.name: getattr(curve, item.name) for item in fields(curve)}
     codes = {name: np.tile(values[:, None], 2) for name, values in curve.series.items()}
-    return CodelengthCurve(**given, compression=np.ones(4, dtype=np.float32), codes=codes)
+    return CodelengthCurve(
+        **given, compression=np.ones(4, dtype=np.float32), codes=codes, sizes=np.array([3, 9]),
+        learning={name: np.ones((4, 2), dtype=np.float32) for name in tokens},
+    )  # fmt: skip
 
 
 def layer_scatter(tokens: Sequence[str]) -> LayerScatter:

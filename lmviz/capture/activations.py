@@ -30,7 +30,6 @@ from lmviz.models.loaded import LoadedModel
 
 _N_TOKENS = 2048  # of one batch, padding included: more makes no pass faster
 _FLOAT = 4  # bytes
-_PINNED = frozenset({"hub", "wheel", "delta"})  # sources whose revision says which weights they are
 _PLACES = frozenset({"resid_pre", "resid_post"})
 Tell = Callable[[float, str], None]
 
@@ -254,10 +253,7 @@ _fingerprints: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 
 
 def _weights_of(model: LoadedModel) -> str:
-    """Say which weights a model has: by its revision where that is pinned, else by the numbers themselves."""
-    entry = model.entry
-    if entry.source in _PINNED and entry.revision:
-        return f"{entry.source} {entry.id} {entry.revision}"
+    """Give the sha256 of all weights: a model that was changed or shuffled in memory still has its entry's name."""
     known = _fingerprints.get(model.hf_model)
     if known is None:
         signed = hashlib.sha256()

@@ -125,11 +125,14 @@ class CodelengthCurve(LayerCurve):
     """How many bits a label takes at each layer, for the "task" and for its "control", as means over several orders.
 
     `compression` says how many times shorter the task's code is than the uniform one, the baseline "uniform_code";
-    `codes` has the bits of every order.
+    `codes` has the bits of every order. `learning` is the learning curve: the bits per label of the next block for a
+    probe that was fitted on so many labels (`sizes`), means over the orders.
     """
 
     compression: Float32[np.ndarray, " layer"]
     codes: Mapping[str, Float32[np.ndarray, "layer order"]]
+    sizes: Int64[np.ndarray, " block"]
+    learning: Mapping[str, Float32[np.ndarray, "layer block"]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

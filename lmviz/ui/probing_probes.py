@@ -23,6 +23,7 @@ from lmviz.ui import (
     probing_asked,
     probing_curve,
     probing_layer,
+    probing_learning,
     selection,
 )
 from lmviz.ui import probing_history as history
@@ -134,6 +135,8 @@ def _shown(found: Mapping[str, LayerCurve], questions: Mapping[str, Asked]) -> N
     result, asked = found[first], questions[first]
     if isinstance(result, ProbeCurve):
         probing_layer.layer(result, asked.run, clicked=layer)
+    elif isinstance(result, CodelengthCurve):
+        probing_learning.learning(result)
     checks = ANALYSES[asked.slug].check(result)
     frame.badge(checks)
     if result.note:

@@ -1,6 +1,7 @@
 """Probes find what is planted and nothing else; a code costs what it must; all from eight threads alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -150,15 +151,19 @@ def test_a_fair_coin_costs_one_bit_a_label() -> None:
     x, y = generator.normal(size=(n, WIDTH)).astype(np.float32), generator.integers(0, 2, size=n)
     texts = np.arange(n) // 8
     dev = generator.normal(size=(500, WIDTH)).astype(np.float32), generator.integers(0, 2, size=500)
-    bits, told = code_of((x, y), texts, dev=dev, n_labels=2)
-    assert told == n
-    assert 0.99 < bits / n < 1.03
+    code = code_of((x, y), texts, dev=dev, n_labels=2)
+    assert 0.99 < code.bits < 1.03
+    assert code.sizes[-1] == n // 2
+    ends = (*code.sizes, n)
+    whole = ends[0] + sum(bits * (b - a) for bits, (a, b) in zip(code.next_bits, pairwise(ends), strict=True))
+    assert whole / n == pytest.approx(code.bits)  # the first block takes one bit a label
 
 
 def test_what_is_there_costs_almost_nothing() -> None:
     (x, y), _ = planted(4000)
-    bits, n = code_of((x, y), np.arange(4000) // 8, dev=planted(500, seed=1)[0], n_labels=2)
-    assert bits / n < 0.05
+    code = code_of((x, y), np.arange(4000) // 8, dev=planted(500, seed=1)[0], n_labels=2)
+    assert code.bits < 0.05
+    assert code.next_bits[0] > 10 * code.next_bits[-1]  # it is learnt
 
 
 def test_a_kind_that_is_none_is_refused() -> None:

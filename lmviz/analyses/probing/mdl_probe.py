@@ -4,12 +4,12 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from lmviz.statistics import mean_interval
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
 
-_VERSION = 1
+_VERSION = 2
 Part = tuple[Vectors, np.ndarray]
 
 
@@ -58,8 +58,17 @@ class MdlParams:
         )
 
 
-def code_of(told: Part, texts: np.ndarray, *, dev: Part, n_labels: int) -> tuple[float, int]:
-    """Give the bits of an online code, and how many labels it tells.
+@dataclass(frozen=True)
+class Code:
+    """What an online code takes: bits per label, and for each block but the first what was fitted on and its bits."""
+
+    bits: float
+    sizes: tuple[int, ...]
+    next_bits: tuple[float, ...]
+
+
+def code_of(told: Part, texts: np.ndarray, *, dev: Part, n_labels: int) -> Code:
+    """Give what an online code takes.
 
     Sentences come in the order in which their numbers first stand in `texts`. A probe fitted on `n` labels gives a
     label the probability (n · p + 1) / (n + n_labels), so that one it has never seen can be told too.
@@ -74,11 +83,12 @@ def code_of(told: Part, texts: np.ndarray, *, dev: Part, n_labels: int) -> tuple
     _, first = np.unique(texts, return_index=True)
     starts = np.sort(first)
     ends = [int(starts[end]) if end < len(starts) else len(y) for end in block_ends(len(starts))]
-    losses = []
+    losses, each = [], []
     for begin, end in pairwise(ends):
         probabilities = _right_probabilities((x[:begin], y[:begin]), (x[begin:end], y[begin:end]), dev, n_labels)
         losses.append(-float(np.log((begin * probabilities + 1) / (begin + n_labels)).sum()))
-    return online_codelength(losses, ends[0], n_labels), len(y)
+        each.append(losses[-1] / math.log(2) / (end - begin))
+    return Code(online_codelength(losses, ends[0], n_labels) / len(y), tuple(ends[:-1]), tuple(each))
 
 
 def _right_probabilities(train: Part, asked: Part, dev: Part, n_labels: int) -> np.ndarray:
@@ -112,7 +122,7 @@ def mdl_probe(model: "LoadedModel", params: MdlParams, *, on_progress: Progress 
         NotForThisModel: It is not known where the model keeps its residual stream.
     """
     run = probe_run("linear", model, params=params.of_probe)
-    done: dict[Step, float] = {}
+    done: dict[Step, Code] = {}
     try:
         done.update(_codes(run, on_progress))
     except Cancelled as stopped:
@@ -124,8 +134,8 @@ def mdl_probe(model: "LoadedModel", params: MdlParams, *, on_progress: Progress 
     return found
 
 
-def _codes(run: ProbeRun, on_progress: Progress) -> Iterator[tuple[Step, float]]:
-    """Give the bits per label of each step."""
+def _codes(run: ProbeRun, on_progress: Progress) -> Iterator[tuple[Step, Code]]:
+    """Give the code of each step."""
     captured = run.capture.seconds / max(run.seconds + run.capture.seconds, 1e-9)
     own = LayerVectors(run, run.capture, lambda done, message: on_progress(captured * done, message))
     for number, step in enumerate(run.steps, start=1):
@@ -133,10 +143,11 @@ def _codes(run: ProbeRun, on_progress: Progress) -> Iterator[tuple[Step, float]]
         on_progress(captured + (1 - captured) * number / len(run.steps), f"layer {step.layer}, {step.what}")
 
 
-def _code(run: ProbeRun, step: Step, own: LayerVectors) -> float:
+def _code(run: ProbeRun, step: Step, own: LayerVectors) -> Code:
     path = run.kept_at(f"code {_VERSION}", step).with_suffix(".json")
-    with suppress(OSError, ValueError, TypeError):
-        return float(json.loads(path.read_text(encoding="utf-8")))
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Code(float(kept["bits"]), tuple(map(int, kept["sizes"])), tuple(map(float, kept["next_bits"])))
     x, dev, _ = own.at(step.layer)
     labels, parts = run.labels(step), run.parts(TRAIN)
     texts = run.material.text_of[parts]
@@ -146,12 +157,12 @@ def _code(run: ProbeRun, step: Step, own: LayerVectors) -> float:
     order = np.argsort(place[texts], kind="stable")
     told = (dev, labels[run.parts(DEV)]) if len(dev) else (x, labels[parts])
     n_labels = len(run.material.labels)
-    bits, n = code_of((x[order], labels[parts][order]), texts[order], dev=told, n_labels=n_labels)
-    _keep(path, bits / n)
-    return bits / n
+    found = code_of((x[order], labels[parts][order]), texts[order], dev=told, n_labels=n_labels)
+    _keep(path, asdict(found))
+    return found
 
 
-def _keep(path: Path, value: float) -> None:
+def _keep(path: Path, value: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".code.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -159,11 +170,11 @@ def _keep(path: Path, value: float) -> None:
     Path(name).replace(path)
 
 
-def _summed_up(run: ProbeRun, codes: Mapping[Step, float]) -> CodelengthCurve | None:
+def _summed_up(run: ProbeRun, codes: Mapping[Step, Code]) -> CodelengthCurve | None:
     """Average over the orders; None where no layer is complete."""
-    by_place: dict[tuple[int, str], list[float]] = {}
-    for step, bits in codes.items():
-        by_place.setdefault((step.layer, step.what), []).append(bits)
+    by_place: dict[tuple[int, str], list[Code]] = {}
+    for step, code in codes.items():
+        by_place.setdefault((step.layer, step.what), []).append(code)
     n_seeds = run.params.n_seeds
     layers = tuple(
         layer
@@ -173,7 +184,10 @@ def _summed_up(run: ProbeRun, codes: Mapping[Step, float]) -> CodelengthCurve | 
     if not layers:
         return None
     titles = {TASK: "task", CONTROL: "control"}
-    found = {titles[what]: np.array([by_place[layer, what] for layer in layers]) for what in (TASK, CONTROL)}
+    found = {
+        title: np.array([[code.bits for code in by_place[layer, what]] for layer in layers])
+        for what, title in titles.items()
+    }
     ends = {name: np.array([mean_interval(own) for own in bits]) for name, bits in found.items()}
     uniform = uniform_codelength(1, len(run.material.labels))
     n = len(run.parts(TRAIN))
@@ -188,9 +202,21 @@ def _summed_up(run: ProbeRun, codes: Mapping[Step, float]) -> CodelengthCurve | 
         numbers={"n": float(n), "n_labels": float(len(run.material.labels)), "uniform_bits": uniform * n},
         compression=(uniform / found["task"].mean(axis=1)).astype(np.float32),
         codes={name: bits.astype(np.float32) for name, bits in found.items()},
+        **_learning(by_place, layers),
         note=" ".join((f"Bands: 95 % t intervals over {n_seeds} orders of the sentences.", *run.material.notes)),
         provenance=signature(run, code=True),
     )
+
+
+def _learning(by_place: Mapping[tuple[int, str], Sequence[Code]], layers: Sequence[int]) -> dict[str, Any]:
+    """Average the blocks over the orders, in which they have about as many labels."""
+
+    def mean(what: str) -> np.ndarray:
+        rows = [np.mean([code.next_bits for code in by_place[layer, what]], axis=0) for layer in layers]
+        return np.stack(rows).astype(np.float32)
+
+    sizes = np.mean([code.sizes for codes in by_place.values() for code in codes], axis=0)
+    return {"sizes": sizes.round().astype(np.int64), "learning": {"task": mean(TASK), "control": mean(CONTROL)}}
 
 
 def codes_are_whole(result: CodelengthCurve) -> Check:
