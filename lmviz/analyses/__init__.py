@@ -44,6 +44,7 @@ from lmviz.analyses.predictions import (
 )
 from lmviz.analyses.probing import (
     attention_parser,
+    edge_probe,
     layer_geometry,
     layer_similarity,
     linear_probe,
@@ -103,6 +104,7 @@ ANALYSES: dict[str, Analysis[Any, Any]] = {
     probe_direction.ANALYSIS.slug: probe_direction.ANALYSIS,
     v_information.ANALYSIS.slug: v_information.ANALYSIS,
     structural_probe.ANALYSIS.slug: structural_probe.ANALYSIS,
+    edge_probe.ANALYSIS.slug: edge_probe.ANALYSIS,
     attention_parser.ANALYSIS.slug: attention_parser.ANALYSIS,
     layer_similarity.ANALYSIS.slug: layer_similarity.ANALYSIS,
     layer_geometry.ANALYSIS.slug: layer_geometry.ANALYSIS,

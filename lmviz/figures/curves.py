@@ -43,6 +43,10 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "root": "root found",
         "nspr": "depths (NSpr)",
         "neighbours": "ties between neighbours",
+        "mix": "share of the mix",
+        "cumulative_f1": "micro F1 of layers up to here",
+        "gain": "what the layer adds",
+        "equal_shares": "equal shares",
         "layer_0": "layer 0 (embeddings)",
     }
 )

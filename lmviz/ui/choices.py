@@ -64,7 +64,7 @@ PROBED = (
     "named-entities",
     "labels",
 )
-PROBES = ("linear", "mlp", "mdl", "v-information", "structural")
+PROBES = ("linear", "mlp", "mdl", "v-information", "edge", "structural")
 SHAPES = ("cka", "rsa", "intrinsic_dimension", "anisotropy", "participation_ratio")
 SOURCES = ("shipped", "published", "file", "pasted")
 CHOICES: Mapping[str, tuple[str, ...]] = {  # by the field of the selection

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from lmviz.analyses.probing.edge_probe import Params as EdgeParams
 from lmviz.analyses.probing.fitting import FITS
 from lmviz.analyses.probing.material import HELD_OUT
 from lmviz.analyses.probing.mdl_probe import MdlParams
@@ -24,14 +25,20 @@ PROBES: Mapping[str, str] = {
     "mlp": "MLP probe",
     "mdl": "Online code (MDL)",
     "v-information": "V-information",
+    "edge": "Edge probe (mix of layers)",
     "structural": "Structural probe (trees)",
 }
 SOURCES: Mapping[str, str] = {"shipped": "Ships with lmviz", "published": "Published data set", "file": "Your file"}
 _HELD: Mapping[str, str] = {"sentence": "Sentences", "word": "Words", "lemma": "Lemmas"}
 _POOLED: Mapping[str, str] = {"mean": "Mean", "first": "First", "last": "Last"}
 _FILE, _RUNS = "_probing_file", "_probing_runs"
-_MOST_RUNS = 4
-_FACTORS = {"mdl-probe": 2.0, "v-information": 0.5, "structural-probe": 1.5}  # of the time of linear probes, about
+_MOST_RUNS, _MOST_OF_EDGES = 4, 1000
+_FACTORS = {
+    "mdl-probe": 2.0,
+    "v-information": 0.5,
+    "structural-probe": 1.5,
+    "edge-probe": 1.0,
+}  # of the time of linear probes, about
 _TREES_FROM = "ud-english-ewt"
 
 
@@ -240,6 +247,11 @@ def asked(model: Any, source: str | None, *, given: Mapping[str, Any]) -> Asked:
     if chosen.probe == "structural":
         wanted = StructuralParams(**shared, random_weights=params.random_weights)
         return Asked("structural-probe", model, wanted, run)
+    if chosen.probe == "edge":
+        wanted_of_edges = EdgeParams(
+            source, chosen.probed, held_out=params.held_out, limit=min(params.limit or _MOST_OF_EDGES, _MOST_OF_EDGES)
+        )
+        return Asked("edge-probe", model, wanted_of_edges, run)
     if chosen.probe == "v-information":
         asked_for = InformationParams(**shared, task=chosen.probed, held_out=params.held_out)
         return Asked("v-information", model, asked_for, run)

@@ -63,11 +63,14 @@ def test_a_layer_is_shown_in_every_way(probing: Open, view: str) -> None:
         assert "a new one fitted on what is left" in sentences(test)
 
 
-@pytest.mark.parametrize("probe", ["mlp", "mdl", "v-information", "structural"])
+@pytest.mark.parametrize("probe", ["mlp", "mdl", "v-information", "edge", "structural"])
 def test_every_probe_can_be_fitted(probing: Open, probe: str) -> None:
-    said = {"mlp": "**selectivity ", "mdl": "bits a label", "v-information": "highest at layer"}.get(
-        probe, "edges found"
-    )
+    said = {
+        "mlp": "**selectivity ",
+        "mdl": "bits a label",
+        "v-information": "highest at layer",
+        "edge": "share of the mix",
+    }.get(probe, "edges found")
     faultless(done(probing(limit="30", probe=probe), "probing_start", said=said))
 
 

@@ -28,6 +28,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "mdl-probe": {"n_seeds": 1, "layers": (1,)},
     "v-information": {"layers": (1,)},
     "structural-probe": {"layers": (1,), "rank": 8, "n_rounds": 1, "random_weights": False},
+    "edge-probe": {"task": "upos", "width": 8, "n_rounds": 2, "cumulative": False},
     "probe-direction": {"n_draws": 1, "n_texts": 6},
     "attention-parser": {"min_words": 1},
     "layer-similarity": {},
@@ -35,7 +36,7 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     **dict.fromkeys(
-        ("linear-probe", "mlp-probe", "mdl-probe", "v-information", "probe-direction"),
+        ("linear-probe", "mlp-probe", "mdl-probe", "v-information", "probe-direction", "edge-probe"),
         ({"task": "none"}, "There is no task 'none'"),
     ),
     "structural-probe": ({"rank": 0}, "1 or more"),
