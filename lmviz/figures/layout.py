@@ -75,6 +75,8 @@ def wrapped(text: str, *, width: float, size: float) -> list[str]:
             lines.append(line)
         while text_width(word, size) > width:
             keep = max(1, int(len(word) * width / text_width(word, size)) - 1)
+            while keep > 1 and text_width(word[:keep], size) > width:  # some characters are wider than others
+                keep -= 1
             lines.append(word[:keep])
             word = word[keep:]  # noqa: PLW2901  the rest of the word is what is left to place
         line = word

@@ -82,7 +82,7 @@ def test_two_models_are_on_one_axis_and_the_visit_is_remembered(probing: Open) -
 
 @pytest.mark.parametrize("task", choices.PROBED)
 def test_every_task_opens_or_asks_for_a_file(probing: Open, task: str) -> None:
-    test = faultless(probing(probed=task, limit="30"))
+    test = faultless(probing(probed=task, limit="29"))
     sources = probing_asked.sources_of(task)
     assert "file" in sources
     if sources[0] == "shipped":
