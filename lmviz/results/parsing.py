@@ -69,8 +69,8 @@ class HeadParsing(Result):
 
     @property
     def is_significant(self) -> Bool[np.ndarray, " relation"]:
-        """Which relations have a head that is told from the best fixed offset."""
-        found: np.ndarray = self.p_adjusted < SIGNIFICANT
+        """Which relations have a head that is better than the best fixed offset, and told from it."""
+        found: np.ndarray = (self.p_adjusted < SIGNIFICANT) & (self.difference > 0)
         return found
 
     def best(self) -> tuple[ParsingHead, ...]:

@@ -22,7 +22,7 @@ from lmviz.statistics import bootstrap, holm, max_t, paired_permutation
 _N_DRAWS = 2000  # of the p over all heads: each is a sum over every head's table
 _NO_HEAD = HeadAt(-1, -1, -1)
 _NOTE = (
-    "A head is chosen on one half of the sentences and judged on the other. p knows the number of relations (Holm), "
+    "Heads are chosen on some sentences and judged on others. p knows the number of relations (Holm), "
     "p over all heads also that any head in either direction might have been the best."
 )
 _NO_RANDOM = "No model with random weights was asked."
