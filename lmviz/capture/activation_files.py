@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from lmviz.errors import CorruptedFile
+from lmviz.models import cache
 
 TOKENS, JOURNAL = "tokens.npz", "journal.json"
 ROOM_VARIABLE = "LMVIZ_ACTIVATIONS_GB"  # of all activations that are kept
@@ -118,10 +118,7 @@ def read_journal(folder: Path) -> int:
 
 def write_journal(folder: Path, n_done: int) -> None:
     """Write down how many texts are captured, at once."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".journal.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump({"n_done": n_done}, file)
-    Path(name).replace(folder / JOURNAL)
+    cache.write_json(folder / JOURNAL, {"n_done": n_done})
 
 
 def room_bytes() -> float:

@@ -3,14 +3,15 @@
 import math
 from collections.abc import Mapping
 
-from lmviz.figures.colours import BLUE, LINE, ORANGE, QUIET, TEXT
+from lmviz.figures.colours import BLUE, ORANGE, QUIET, TEXT
 from lmviz.figures.layout import MARGIN, TOP, Content, empty, framed, label_width
+from lmviz.figures.pairs import WIDTH, percent_axis
 from lmviz.figures.scene import Box, Label, Scene, Shape
 from lmviz.figures.wording import format_number, shorten, text_width, token_label, visible
 from lmviz.results import GrammarScores, PairScores
 
 MAX_ROWS = 120
-_ROW, _WIDTH, _DOT = 22.0, 360.0, 8.0
+_ROW, _DOT = 22.0, 8.0
 _TICK = 14.0
 PEOPLE = "people"
 Row = tuple[str, PairScores, str]  # what it is called, its pairs, and the phenomenon that references know; "" for none
@@ -25,7 +26,7 @@ def grammar_scores(result: GrammarScores) -> Scene:
     left = MARGIN + label_width([f"  {name}" for name, *_ in rows]) + 16
     top = TOP + 16
     bottom = top + len(rows) * _ROW + 4
-    shapes = _axis(left, top, bottom)
+    shapes = percent_axis(left, top=top, bottom=bottom)
     for number, (name, part, known_as) in enumerate(rows):
         y = top + (number + 0.5) * _ROW
         is_paradigm = not known_as
@@ -34,7 +35,7 @@ def grammar_scores(result: GrammarScores) -> Scene:
         )
         shapes += _share(part, (left, y), is_small=is_paradigm)
         shapes += _people(result.references, known_as, (left, y))
-    right = left + _WIDTH + 16 + max(text_width(_numbers(part), 11) for _, part, _ in rows)
+    right = left + WIDTH + 16 + max(text_width(_numbers(part), 11) for _, part, _ in rows)
     return framed(result, Content(shapes, right, bottom, _finding(result), _notes(result, len(every) - len(rows))))
 
 
@@ -52,25 +53,16 @@ def spelled(name: str) -> str:
     return shorten(visible(name.replace("_", " ")), 40) if "_" in name else token_label(name, 40)
 
 
-def _axis(left: float, top: float, bottom: float) -> list[Shape]:
-    shapes: list[Shape] = []
-    for percent in (0, 25, 50, 75, 100):
-        x = left + percent / 100 * _WIDTH
-        shapes.append(Label(x, TOP + 2, f"{percent} %", 11, "middle", colour=QUIET))
-        shapes.append(Box(x, top, 1.0, bottom - top, fill=QUIET if percent == 50 else LINE))
-    return shapes
-
-
 def _share(part: PairScores, at: tuple[float, float], *, is_small: bool) -> list[Shape]:
     left, y = at
-    shapes: list[Shape] = [Label(left + _WIDTH + 16, y, _numbers(part), 11, colour=QUIET if is_small else TEXT)]
+    shapes: list[Shape] = [Label(left + WIDTH + 16, y, _numbers(part), 11, colour=QUIET if is_small else TEXT)]
     if math.isnan(part.preference):
         return shapes
     low, high = part.interval
     colour = BLUE if low > 0.5 else ORANGE if high < 0.5 else TEXT
     size = _DOT - 2 if is_small else _DOT
-    shapes.append(Box(left + low * _WIDTH, y - 1.5, max(high - low, 0.0) * _WIDTH, 3.0, fill=colour))
-    shapes.append(Box(left + part.preference * _WIDTH - size / 2, y - size / 2, size, size, fill=colour))
+    shapes.append(Box(left + low * WIDTH, y - 1.5, max(high - low, 0.0) * WIDTH, 3.0, fill=colour))
+    shapes.append(Box(left + part.preference * WIDTH - size / 2, y - size / 2, size, size, fill=colour))
     return shapes
 
 
@@ -79,7 +71,7 @@ def _people(references: Mapping[str, Mapping[str, float]], known_as: str, at: tu
     share = references.get(PEOPLE, {}).get(known_as)
     if share is None:
         return []
-    return [Box(at[0] + share * _WIDTH - 1, at[1] - _TICK / 2, 2.0, _TICK, fill=TEXT)]
+    return [Box(at[0] + share * WIDTH - 1, at[1] - _TICK / 2, 2.0, _TICK, fill=TEXT)]
 
 
 def _numbers(part: PairScores) -> str:

@@ -11,7 +11,7 @@ from lmviz.results.pairs import FEWEST_PAIRS
 
 MAX_CATEGORIES = 60
 _ROW = 24.0
-_WIDTH = 360.0  # from 0 to 100 per cent
+WIDTH = 360.0  # from 0 to 100 per cent
 _DOT = 9.0
 _FEW = "#9aa0b0"
 _HOW_TO_READ = (
@@ -28,19 +28,20 @@ def pair_scores(result: PairScores) -> Scene:
     rows = [("all pairs", result), *((token_label(name), part) for name, part in kept)]
     left, top = MARGIN + label_width([name for name, _ in rows]) + 16, TOP + 16
     bottom = top + len(rows) * _ROW + 4
-    shapes = _axis(left, top, bottom)
+    shapes = percent_axis(left, top=top, bottom=bottom)
     for row, (name, part) in enumerate(rows):
         y = top + (row + 0.5) * _ROW
         shapes.append(Label(left - 12, y, name, anchor="end", is_mono=row > 0, is_bold=row == 0, colour=_ink(part)))
         shapes += _dot(part, left, y)
-    right = left + _WIDTH + 16 + max(text_width(_numbers(part), 11) for _, part in rows)
+    right = left + WIDTH + 16 + max(text_width(_numbers(part), 11) for _, part in rows)
     return framed(result, Content(shapes, right, bottom, _finding(result), _notes(result, len(kept))))
 
 
-def _axis(left: float, top: float, bottom: float) -> list[Shape]:
+def percent_axis(left: float, *, top: float, bottom: float) -> list[Shape]:
+    """Draw the axis from 0 to 100 per cent, one half marked."""
     shapes: list[Shape] = []
     for percent in (0, 25, 50, 75, 100):
-        x = left + percent / 100 * _WIDTH
+        x = left + percent / 100 * WIDTH
         shapes.append(Label(x, TOP + 2, f"{percent} %", 11, "middle", colour=QUIET))
         shapes.append(Box(x, top, 1.0, bottom - top, fill=QUIET if percent == 50 else LINE))
     return shapes
@@ -48,15 +49,15 @@ def _axis(left: float, top: float, bottom: float) -> list[Shape]:
 
 def _dot(part: PairScores, left: float, y: float) -> list[Shape]:
     """Draw one share with its interval; the cluster interval is a thin line around it."""
-    shapes: list[Shape] = [Label(left + _WIDTH + 16, y, _numbers(part), 11, colour=_ink(part))]
+    shapes: list[Shape] = [Label(left + WIDTH + 16, y, _numbers(part), 11, colour=_ink(part))]
     if math.isnan(part.preference):
         return shapes
     colour = _colour(part)
     for ends, thickness in ((part.cluster_interval, 1.0), (part.interval, 3.0)):
         if ends is not None and not math.isnan(ends[0]):
-            low, high = (left + min(1.0, max(0.0, end)) * _WIDTH for end in ends)
+            low, high = (left + min(1.0, max(0.0, end)) * WIDTH for end in ends)
             shapes.append(Box(low, y - thickness / 2, high - low, thickness, fill=colour))
-    x = left + part.preference * _WIDTH
+    x = left + part.preference * WIDTH
     return [*shapes, Box(x - _DOT / 2, y - _DOT / 2, _DOT, _DOT, fill=colour)]
 
 

@@ -115,7 +115,7 @@ def verify_pinned(path: Path, sha256: str, *, asked_as: str) -> None:
         raise _damaged(path, found, sha256, asked_as)
     with contextlib.suppress(OSError):  # where nothing can be kept, it is hashed each time
         record.parent.mkdir(parents=True, exist_ok=True)
-        _write(record, stamp)
+        write_json(record, stamp)
 
 
 def _damaged(path: Path, found: str, wanted: str, asked_as: str) -> CorruptedFile:
@@ -184,10 +184,10 @@ def _read_record(folder: Path, asked_as: str) -> dict[str, Stamp]:
 
 
 def _write_record(folder: Path, record: dict[str, Stamp]) -> None:
-    _write(folder / RECORD, record, aside=folder.parent)
+    write_json(folder / RECORD, record, aside=folder.parent)
 
 
-def _write(path: Path, value: Any, *, aside: Path | None = None) -> None:
+def write_json(path: Path, value: Any, *, aside: Path | None = None) -> None:
     """Write JSON beside its place and move it there at once."""
     handle, name = tempfile.mkstemp(dir=aside or path.parent, prefix=f".{path.parent.name}.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

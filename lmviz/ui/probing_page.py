@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from lmviz.errors import LmvizError, NotForThisModel
+from lmviz.errors import LmvizError
 from lmviz.ui import controls, frame, probing_grammar, probing_probes, probing_similarity, probing_syntax, selection
 
 SECTIONS: Mapping[str, tuple[str, Callable[[], None]]] = {
@@ -19,8 +19,7 @@ def page() -> None:
     """Draw the page."""
     frame.title("What does each layer know?")
     selection.write_link()
-    chosen = selection.current()
-    knows = chosen.knows if chosen.knows in SECTIONS else next(iter(SECTIONS))
+    knows = selection.current().knows
     selection.keep_widget("knows", knows)
     st.segmented_control(
         "What is looked at",
@@ -33,8 +32,6 @@ def page() -> None:
     )
     try:
         SECTIONS[knows][1]()
-    except NotForThisModel as error:
-        frame.sentence(str(error))
     except LmvizError as error:
         frame.sentence(str(error))
     selection.write_link()

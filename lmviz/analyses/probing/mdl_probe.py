@@ -2,13 +2,10 @@
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -144,6 +141,8 @@ def _codes(run: ProbeRun, on_progress: Progress) -> Iterator[tuple[Step, Code]]:
 
 
 def _code(run: ProbeRun, step: Step, own: LayerVectors) -> Code:
+    from lmviz.models import cache
+
     path = run.kept_at(f"code {_VERSION}", step).with_suffix(".json")
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -158,16 +157,9 @@ def _code(run: ProbeRun, step: Step, own: LayerVectors) -> Code:
     told = (dev, labels[run.parts(DEV)]) if len(dev) else (x, labels[parts])
     n_labels = len(run.material.labels)
     found = code_of((x[order], labels[parts][order]), texts[order], dev=told, n_labels=n_labels)
-    _keep(path, asdict(found))
-    return found
-
-
-def _keep(path: Path, value: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".code.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(value, file)
-    Path(name).replace(path)
+    cache.write_json(path, asdict(found))
+    return found
 
 
 def _summed_up(run: ProbeRun, codes: Mapping[Step, Code]) -> CodelengthCurve | None:

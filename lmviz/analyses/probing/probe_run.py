@@ -1,6 +1,6 @@
 """All probes of one question, each fitted once and kept: it can be stopped and gone on with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,6 +51,21 @@ class Params:
     random_weights: bool = True
 
 
+def chosen_layers(model: "LoadedModel", wanted: Sequence[int] | None) -> tuple[int, ...]:
+    """Give the layers that are asked for, in order; None: what enters the first block, and what leaves each.
+
+    Raises:
+        InvalidParameter: There is no such layer, or none is named.
+    """
+    n_layers = model.n_layers
+    found = tuple(range(n_layers + 1)) if wanted is None else tuple(sorted(set(wanted)))
+    wrong = [layer for layer in found if not 0 <= layer <= n_layers]
+    if wrong or not found:
+        asked = f"there is no layer {wrong[0]}" if wrong else "none was named"
+        raise InvalidParameter(f"{model.id} has layers 0 (what enters the first block) to {n_layers}; {asked}.")
+    return found
+
+
 @dataclass(frozen=True, order=True)
 class Step:
     """One probe: at which layer, of what, by which seed."""
@@ -80,15 +95,7 @@ class ProbeRun:
     @cached_property
     def layers(self) -> tuple[int, ...]:
         """The layers that are probed."""
-        n_layers = self.model.n_layers
-        wanted = range(n_layers + 1) if self.params.layers is None else sorted(set(self.params.layers))
-        wrong = [layer for layer in wanted if not 0 <= layer <= n_layers]
-        if wrong or not wanted:
-            raise InvalidParameter(
-                f"{self.model.id} has layers 0 (what enters the first block) to {n_layers}; there is no layer "
-                f"{wrong[0] if wrong else 'among none'}."
-            )
-        return tuple(wanted)
+        return chosen_layers(self.model, self.params.layers)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

@@ -10,6 +10,7 @@ from lmviz.analyses.base import Analysis, Progress, ignore, provenance
 from lmviz.analyses.bias.locating import fingerprint
 from lmviz.analyses.probing.fitting import Whitening, whitening
 from lmviz.analyses.probing.material import DEV, SPLITS, TEST, TRAIN, Division, divided
+from lmviz.analyses.probing.probe_run import chosen_layers
 from lmviz.analyses.probing.sources import Source, trees_of
 from lmviz.analyses.probing.structural import (
     Settings,
@@ -114,17 +115,7 @@ def _asked(model: "LoadedModel", params: Params) -> _Asked:
     if params.random_weights:
         sides[RANDOM] = capture(with_random_weights(model, seed=params.seed), texts)
     words = words_of(rows, sides[""], pooling=params.pooling)
-    return _Asked(model, params, source, words, sides, _layers(model, params.layers), skipped)
-
-
-def _layers(model: "LoadedModel", wanted: Sequence[int] | None) -> tuple[int, ...]:
-    n_layers = model.n_layers
-    found = tuple(range(n_layers + 1)) if wanted is None else tuple(sorted(set(wanted)))
-    wrong = [layer for layer in found if not 0 <= layer <= n_layers]
-    if wrong or not found:
-        asked = f"there is no layer {wrong[0]}" if wrong else "none was named"
-        raise InvalidParameter(f"{model.id} has layers 0 to {n_layers}; {asked}.")
-    return found
+    return _Asked(model, params, source, words, sides, chosen_layers(model, params.layers), skipped)
 
 
 def _run(asked: _Asked, done: Done, on_progress: Progress) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from lmviz.analyses.probing.material import Row
 from lmviz.analyses.probing.structural import Tree
 from lmviz.analyses.probing.tasks import heads_of, universal_pos
-from lmviz.analyses.probing.vectors import Pieces, Runs, vectors
+from lmviz.analyses.probing.vectors import Pieces, joined, pooled, vectors
 
 if TYPE_CHECKING:
     from lmviz.capture.activation_files import Activations
@@ -44,21 +44,19 @@ class Words:
 
 def words_of(rows: Sequence[Row], capture: "Capture", *, pooling: str) -> Words:
     """Find the tokens of every word."""
-    found, counts = [], []
-    for number, row in enumerate(rows):
-        for target in row.targets:
-            own = capture.tokens.pieces(number, list(target.spans))
-            own = own if pooling == "mean" or not own.size else own[[0 if pooling == "first" else -1]]
-            found.append(own)
-            counts.append(len(own))
+    runs = joined(
+        [
+            pooled(capture.tokens.pieces(number, list(target.spans)), pooling)
+            for number, row in enumerate(rows)
+            for target in row.targets
+        ]
+    )
     lengths = np.array([len(row.targets) for row in rows], dtype=np.int64)
     starts = np.cumsum(lengths) - lengths
-    there = np.array(counts, dtype=np.int64) > 0
+    there = runs.counts > 0
     extents = zip(starts, lengths, strict=True)
     usable = np.array([bool(there[start : start + n].all()) and n > 1 for start, n in extents], dtype=bool)
-    tokens = np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
-    pieces = Pieces((Runs(tokens, np.array(counts, dtype=np.int64)),), there)
-    return Words(tuple(rows), starts, pieces, usable)
+    return Words(tuple(rows), starts, Pieces((runs,), there), usable)
 
 
 def bare(row: Row) -> Tree:

@@ -1,5 +1,6 @@
 """One vector for each labelled part, from the tokens it is made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +61,20 @@ def pieces(material: Material, tokens: TextTokens, *, pooling: str) -> Pieces:
                 own = tokens.pieces(text, [(int(start), int(end))])
             else:
                 own = _of_text(tokens, text, pooling)
-            found.append(own if pooling == "mean" or not own.size else own[[0 if pooling == "first" else -1]])
-        counts = np.array([len(own) for own in found], dtype=np.int64)
-        joined = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
-        runs.append(Runs(joined.astype(np.int64), counts))
+            found.append(pooled(own, pooling))
+        runs.append(joined(found))
     return Pieces(tuple(runs), np.logical_and.reduce([run.counts > 0 for run in runs]))
+
+
+def pooled(own: np.ndarray, pooling: str) -> np.ndarray:
+    """Give those of a part's tokens that its vector is made of."""
+    return own if pooling == "mean" or not own.size else own[[0 if pooling == "first" else -1]]
+
+
+def joined(found: Sequence[np.ndarray]) -> Runs:
+    """Put the tokens of many parts one after the other."""
+    tokens = np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
+    return Runs(tokens, np.array([len(own) for own in found], dtype=np.int64))
 
 
 def _of_text(tokens: TextTokens, text: int, pooling: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from lmviz.analyses.probing.material import Division, divided
 from lmviz.analyses.probing.sources import source_of
-from lmviz.analyses.probing.vectors import Pieces, Runs, Vectors, vectors
+from lmviz.analyses.probing.vectors import Pieces, Vectors, joined, vectors
 from lmviz.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ class WordSample:
             own = capture.tokens.pieces(text, [(int(start), int(end))])
             at_start = own.size and own[0] == capture.tokens.offsets[text] and not keep_first
             found.append(own[:0] if at_start else own)
-        counts = np.array([len(own) for own in found], dtype=np.int64)
-        tokens = np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
-        return Pieces((Runs(tokens, counts),), counts > 0)
+        runs = joined(found)
+        return Pieces((runs,), runs.counts > 0)
 
 
 def word_sample(source: str | None, *, n_words: int, limit: int | None, seed: int) -> WordSample:
