@@ -15,11 +15,16 @@ from lmviz.results import LayerCurve, ProbeCurve
 COLOURS: Mapping[str, str] = MappingProxyType(  # Okabe and Ito: told apart by readers who see few colours
     {
         "accuracy": "#0072b2",
+        "task": "#0072b2",
         "control": "#d55e00",
         "selectivity": "#009e73",
         "unseen": "#56b4e9",
         "macro_f1": "#cc79a7",
         "random_weights": "#7a7a7a",
+        "information": "#0072b2",
+        "uuas": "#0072b2",
+        "uuas_control": "#d55e00",
+        "uuas_random_weights": "#7a7a7a",
     }
 )
 OTHERS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a8a00")
@@ -39,6 +44,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "uniform_code": "uniform code",
         "uuas": "edges found (UUAS)",
         "uuas_random_weights": "edges found, random weights",
+        "uuas_control": "edges found, control trees",
         "dspr": "distances (DSpr)",
         "root": "root found",
         "nspr": "depths (NSpr)",
@@ -63,9 +69,12 @@ def titled(name: str) -> str:
     return shorten(visible(name.replace("_", " ")), 40) if "_" in name else token_label(name, 40)
 
 
-def colour_of(name: str, place: int) -> str:
-    """Give the colour of a series: its own, or the next of the others."""
-    return COLOURS.get(name, OTHERS[place % len(OTHERS)])
+def colours_of(names: Sequence[str]) -> dict[str, str]:
+    """Give each series its colour: its own, or the next that none of them has."""
+    own = {name: COLOURS[name] for name in names if name in COLOURS}
+    free = [colour for colour in OTHERS if colour not in own.values()]
+    others = [name for name in names if name not in own]
+    return {**own, **{name: free[place % len(free)] for place, name in enumerate(others)}}
 
 
 def layer_curve(result: LayerCurve) -> Scene:
@@ -82,11 +91,12 @@ def layer_curve(result: LayerCurve) -> Scene:
         return left + share * _WIDTH, top + _HEIGHT * (high - value) / (high - low)
 
     shapes: list[Shape] = [Box(left, top, _WIDTH, _HEIGHT, stroke=LINE), *_axes(result, at, (low, high))]
-    for place, name in enumerate(names):
-        shapes += _band(result, name, at, colour_of(name, place))
+    colours = colours_of(names)
+    for name in names:
+        shapes += _band(result, name, at, colours[name])
     shapes += [shape for value in result.baselines.values() for shape in _dashed(at, result.layers, value)]
-    for place, name in enumerate(names):
-        shapes += _curve(result, name, at, colour_of(name, place))
+    for name in names:
+        shapes += _curve(result, name, at, colours[name])
     legend, right = _legend(result, names, (left + _WIDTH + 28, top))
     bottom = max(top + _HEIGHT + 44, top + 22 * (len(names) + len(result.baselines)) + 8)
     return framed(result, Content([*shapes, *legend], right, bottom, finding(result), _notes(result)))
@@ -178,13 +188,13 @@ def _dashed(at: At, layers: Sequence[int], value: float) -> list[Shape]:
 def _legend(result: LayerCurve, names: Sequence[str], place: tuple[float, float]) -> tuple[list[Shape], float]:
     x, y = place
     shapes: list[Shape] = []
-    texts = []
+    texts, colours = [], colours_of(names)
     for row, name in enumerate(names):
         values = result.series[name]
         top = int(np.nanargmax(values))
         texts.append(f"{titled(name)}: {_number(result, float(values[top]))} at layer {result.layers[top]}")
         shapes += [
-            Box(x, y + 22 * row + 4, 14, 4, fill=colour_of(name, row)),
+            Box(x, y + 22 * row + 4, 14, 4, fill=colours[name]),
             Label(x + 22, y + 22 * row + 6, texts[-1], 11, colour=TEXT),
         ]
     for row, (name, value) in enumerate(result.baselines.items(), start=len(names)):
@@ -209,10 +219,20 @@ def finding(result: LayerCurve) -> str:
     top = int(np.nanargmax(values))
     said = f"{titled(name)}: highest at layer {result.layers[top]} with {_number(result, float(values[top]))}"
     if not isinstance(result, ProbeCurve):
-        return f"{said}."
+        return f"{said}{_selectivity(result, top)}."
     if result.best is None:
         return f"{said}; no layer is clear of all others."
     return f"{said}, clear of all other layers."
+
+
+def _selectivity(result: LayerCurve, row: int) -> str:
+    """Say how much of it is not learnt by heart, where there is a control."""
+    if "selectivity" not in result.series:
+        return ""
+    value, low, high = (
+        _number(result, float(own["selectivity"][row])) for own in (result.series, result.low, result.high)
+    )
+    return f"; selectivity there {value} ({low} to {high})"
 
 
 def _notes(result: LayerCurve) -> list[str]:

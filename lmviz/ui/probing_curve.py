@@ -1,18 +1,21 @@
 """Curves over the layers with their bands, on the page; a click on a point chooses the layer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lmviz.figures.curves import COLOURS, OTHERS, titled
+from lmviz.figures.curves import colours_of, titled
 from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 from lmviz.ui.frame import plain
 
 _GREY = "#868da0"  # reads on light and dark
-_DARK = {"control": "#e69f00", "accuracy": "#56a7e0", "selectivity": "#2fbf93", "unseen": "#9fd3f5"}
+_DARK = {  # what a colour is on a dark page, where it would be hard to see
+    "#0072b2": "#56a7e0", "#d55e00": "#f58b4c", "#009e73": "#2fbf93", "#56b4e9": "#9fd3f5", "#7a7a7a": "#9a9fae",
+    "#000000": "#ffffff",
+}  # fmt: skip
 _ORDER = ("accuracy", "task", "control", "selectivity", "random_weights", "unseen", "macro_f1")
 _HIDDEN = ("macro_f1",)  # drawn when it is asked for
 
@@ -94,7 +97,7 @@ def _spec(table: pd.DataFrame, found: Mapping[str, LayerCurve], *, is_pair: bool
     colour = {
         "field": "curve",
         "type": "nominal",
-        "scale": _colours(list(dict.fromkeys(table["curve"]))),
+        "scale": _colours(list(dict.fromkeys(table["curve"])), found),
         "legend": legend,
     }
     detail = {"detail": {"field": "model"}}
@@ -153,14 +156,13 @@ def _rule(name: str, value: float) -> list[dict[str, Any]]:
     ]
 
 
-def _colours(curves_: list[str]) -> dict[str, Any]:
+def _colours(drawn: Sequence[str], found: Mapping[str, LayerCurve]) -> dict[str, Any]:
     """Give each curve its colour; on a dark page those that would be hard to see are lighter."""
     is_dark = st.context.theme.type == "dark"
-    by_title = {titled(name): (_DARK.get(name, colour) if is_dark else colour) for name, colour in COLOURS.items()}
-    by_title["task"] = by_title[titled("accuracy")]
-    by_title["control"] = by_title[titled("control")]
-    found = [by_title.get(name, OTHERS[place % len(OTHERS)]) for place, name in enumerate(curves_)]
-    return {"domain": curves_, "range": found}
+    names = list(dict.fromkeys(name for result in found.values() for name in result.series))
+    own = colours_of(names)
+    by_title = {titled(name): (_DARK.get(colour, colour) if is_dark else colour) for name, colour in own.items()}
+    return {"domain": list(drawn), "range": [by_title[title] for title in drawn]}
 
 
 def _told(found: Mapping[str, LayerCurve]) -> str:

@@ -102,6 +102,10 @@ def test_words_pairs_and_texts_are_probed_end_to_end(task: str, tmp_path: Path) 
     assert found.series["cumulative_f1"][-1] == pytest.approx(found.numbers["micro_f1"])
     np.testing.assert_allclose(np.diff(found.series["cumulative_f1"]), found.series["gain"][1:], atol=1e-6)
     assert 0 <= found.numbers["center_of_gravity"] <= model.n_layers
+    beyond = found.numbers["micro_f1"] - found.numbers["control_f1"]
+    assert found.numbers["selectivity"] == pytest.approx(beyond, abs=1e-6)
+    assert found.numbers["selectivity_low"] <= beyond <= found.numbers["selectivity_high"]
+    assert "of the control" in found.note
 
 
 @pytest.mark.usefixtures("_cache")

@@ -11,7 +11,7 @@ import torch
 import lmviz
 from lmviz.analyses.probing.fitting import fit_linear
 from lmviz.analyses.probing.material import DEV, TEST, TRAIN
-from lmviz.analyses.probing.probe_run import Params, probe_run
+from lmviz.analyses.probing.probe_run import CONTROL, Params, Step, probe_run
 from lmviz.errors import Cancelled, InvalidParameter, NotForThisModel
 from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 from tests.tiny import tiny
@@ -193,6 +193,26 @@ def test_information_is_the_mean_of_its_items_and_nothing_is_beyond_the_embeddin
     assert found.series["beyond_embeddings"][0] == 0.0
     assert np.abs(found.series["beyond_embeddings"]).max() < 0.2
     assert all(check.passed for check in lmviz.ANALYSES["v-information"].check(found))
+
+
+def test_information_about_the_control_is_that_of_its_own_labels_and_frequencies(tmp_path: Path) -> None:
+    model, source = lmviz.wrap(*tiny("bert")), written(tmp_path, many())
+    found = lmviz.run("v-information", model, source=source, layers=(1,), conditional=False)
+    assert isinstance(found, LayerCurve)
+    params = Params(source=source, layers=(1,), n_seeds=1, random_weights=False)
+    question = probe_run("linear", model, params=params)
+    step = Step(1, CONTROL, 0)
+    labels, said = question.labels(step), dict(question.outcomes(lambda *_: None))[step]
+    train, test = labels[question.parts(TRAIN)], labels[question.parts(TEST)]
+    bits = [
+        float(log) / np.log(2) - np.log2((train == label).mean())
+        for label, log in zip(test, said.log_probability, strict=True)
+        if (train == label).any()
+    ]
+    assert found.series["control"][0] == pytest.approx(np.mean(bits), abs=1e-4)
+    beyond = found.series["information"] - found.series["control"]
+    np.testing.assert_allclose(found.series["selectivity"], beyond, atol=1e-5)
+    assert found.low["selectivity"][0] <= found.series["selectivity"][0] <= found.high["selectivity"][0]
 
 
 def test_eight_threads_get_the_same_curve(tmp_path: Path) -> None:

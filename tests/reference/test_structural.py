@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 import lmviz
+from lmviz.analyses.probing.attachment import control_heads
 from lmviz.analyses.probing.structural import (
     Settings,
     Tree,
@@ -92,6 +93,36 @@ def test_a_tree_by_construction_is_found_whole_and_noise_is_not() -> None:
     assert lost.hits.sum() / lost.edges.sum() < 0.45  # about two edges of n, as any tree has
 
 
+def test_trees_that_forms_have_drawn_are_found_where_vectors_are_those_trees_and_nowhere_else() -> None:
+    generator = np.random.default_rng(3)
+    turn = np.linalg.qr(generator.normal(size=(WIDTH, WIDTH)))[0]
+
+    def drawn(n_sentences: int, *, is_told: bool) -> list[Tree]:
+        found = []
+        for _ in range(n_sentences):
+            forms = [f"word{number}" for number in generator.integers(0, 40, size=int(generator.integers(6, LONGEST)))]
+            heads = control_heads(forms, range(len(forms)), seed=0)
+            x = np.zeros((len(forms), WIDTH))
+            for word in range(len(forms)):
+                at = word
+                while heads[at] != -1:
+                    x[word, at] = 1.0
+                    at = heads[at]
+            if not is_told:
+                x = generator.normal(size=x.shape)
+            found.append(Tree((x @ turn).astype(np.float32), heads, tuple(range(len(forms)))))
+        return found
+
+    rates = []
+    for is_told in (True, False):
+        train, dev, test = (drawn(n, is_told=is_told) for n in (200, 30, 60))
+        own = scores(test, distance=fit_distance(train, dev, settings=Settings(rank=WIDTH, n_rounds=20)))
+        assert np.isnan(own.depth_correlation).all() and np.isnan(own.has_root).all()
+        rates.append(own.hits.sum() / own.edges.sum())
+    assert rates[0] > 0.99
+    assert rates[1] < 0.45
+
+
 def test_scores_are_those_of_plain_code() -> None:
     generator = np.random.default_rng(0)
     trees = grown(20, is_tree=True)
@@ -142,6 +173,9 @@ def test_every_layer_of_a_model_is_asked(family: str, tmp_path: Path) -> None:
     assert found.layers == (0, 1, 2)
     assert {"uuas", "dspr", "root", "nspr", "uuas_random_weights"} <= set(found.series)
     assert 0 < found.baselines["neighbours"] < 1
+    beyond = found.series["uuas"] - found.series["uuas_control"]
+    np.testing.assert_allclose(found.series["selectivity"], beyond, atol=1e-6)
+    assert (found.low["selectivity"] <= beyond).all() and (beyond <= found.high["selectivity"]).all()
     assert ((found.series["uuas"] >= 0) & (found.series["uuas"] <= 1)).all()
     assert (found.low["uuas"] <= found.series["uuas"]).all()
     assert all(check.passed for check in lmviz.ANALYSES["structural-probe"].check(found))

@@ -25,7 +25,7 @@ class ControlTask:
 
     def label(self, form: str) -> int:
         """Give the label of a word form."""
-        place = int(np.searchsorted(np.cumsum(self.shares), _number(form, self.seed), side="right"))
+        place = int(np.searchsorted(np.cumsum(self.shares), number_of(form, self.seed), side="right"))
         return int(self.labels[min(place, len(self.labels) - 1)])
 
     def of(self, forms: Sequence[str]) -> Int64[np.ndarray, " word"]:
@@ -50,7 +50,7 @@ def control_task(labels: Sequence[int], *, seed: int) -> ControlTask:
     return ControlTask(known, counts / counts.sum(), seed)
 
 
-def _number(form: str, seed: int) -> float:
-    """Give a number from 0 to 1 that is that form's own."""
+def number_of(form: str, seed: int) -> float:
+    """Give a number from 0 to 1 that is that form's own, as good as drawn."""
     digest = sha256(f"{seed}\n{form}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:7], "big") / 2**56

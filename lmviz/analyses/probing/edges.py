@@ -40,6 +40,10 @@ class Edges:
     spans: tuple[Spans, ...]
     labels: np.ndarray
 
+    def up_to(self, depth: int) -> "Edges":
+        """Give the same targets on the first layers only."""
+        return Edges(self.layers[:depth], self.spans, self.labels)
+
 
 @dataclass(frozen=True)
 class EdgeSettings:

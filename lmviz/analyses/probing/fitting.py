@@ -95,7 +95,14 @@ def _log_softmax(scores: np.ndarray) -> Float32[np.ndarray, "row label"]:
 
 
 def fit_linear(
-    x: X, y: Y, *, n_labels: int, dev: tuple[X, Y], seed: int = 0, strength: float | None = None
+    x: X,
+    y: Y,
+    *,
+    n_labels: int,
+    dev: tuple[X, Y],
+    seed: int = 0,
+    strength: float | None = None,
+    change: Whitening | None = None,
 ) -> LinearProbe:
     """Fit a multinomial logistic regression with an L2 penalty, in whitened coordinates.
 
@@ -106,12 +113,13 @@ def fit_linear(
         dev: Vectors and labels that choose the strength of the penalty; nothing else is fitted on them.
         seed: Not needed: the fit has one solution.
         strength: Inverse strength of the penalty, as scikit-learn's C; None: dev chooses one of `STRENGTHS`.
+        change: What `whitening` gave for the training vectors, where it is known.
     """
     del seed
     if len(known := np.unique(y)) == 1:
         offsets = np.where(np.arange(n_labels) == known[0], 0.0, _NEVER)
         return LinearProbe(np.zeros((n_labels, x.shape[1]), dtype=np.float32), offsets.astype(np.float32))
-    change = whitening(x)
+    change = whitening(x) if change is None else change
     chosen = _strength(change, (x, y), dev) if strength is None else strength
     model = _logistic(change(x), y, chosen)
     rows = np.zeros((n_labels, x.shape[1]), dtype=np.float64)
@@ -132,12 +140,16 @@ def _per_label(model: Any) -> tuple[np.ndarray, np.ndarray]:
     return coefficients, intercepts
 
 
+def steps_on(n_rows: int) -> int:
+    """Say how many steps a fit of a linear probe takes at most."""
+    return _MOST_STEPS if n_rows <= _MANY else _STEPS_OF_MANY
+
+
 def _logistic(x: X, y: Y, strength: float) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    n_steps = _MOST_STEPS if len(x) <= _MANY else _STEPS_OF_MANY
-    model = LogisticRegression(C=strength, max_iter=n_steps, tol=_TOLERANCE)
+    model = LogisticRegression(C=strength, max_iter=steps_on(len(x)), tol=_TOLERANCE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a limit of steps is part of the method
         return model.fit(x, y)

@@ -24,7 +24,7 @@ from lmviz.statistics import mean_interval
 if TYPE_CHECKING:
     from lmviz.models.loaded import LoadedModel
 
-_VERSION = 2
+_VERSION = 3
 Part = tuple[Vectors, np.ndarray]
 
 
@@ -147,7 +147,7 @@ def _code(run: ProbeRun, step: Step, own: LayerVectors) -> Code:
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(path.read_text(encoding="utf-8"))
         return Code(float(kept["bits"]), tuple(map(int, kept["sizes"])), tuple(map(float, kept["next_bits"])))
-    x, dev, _ = own.at(step.layer)
+    x, dev, _ = own.of(step)
     labels, parts = run.labels(step), run.parts(TRAIN)
     texts = run.material.text_of[parts]
     names = np.unique(texts)

@@ -12,26 +12,32 @@ import numpy as np
 class Outcome:
     """What a probe said of each test item: the label it chose, how sure it was, and how probable the right one was.
 
-    `log_probability` is in nats; −∞ for a label that training does not have.
+    `log_probability` is in nats; −∞ for a label that training does not have. `strength` is that of the penalty of the
+    probe that said it; None where none was chosen.
     """
 
     predicted: np.ndarray
     confidence: np.ndarray
     log_probability: np.ndarray
+    strength: float | None = None
 
 
-def said(logs: np.ndarray, labels: np.ndarray) -> Outcome:
+def said(logs: np.ndarray, labels: np.ndarray, *, strength: float | None = None) -> Outcome:
     """Sum up what a probe said of some items.
 
     Args:
         logs: (item, label), log-probabilities in nats.
         labels: The right label of each; −1 for one that is none of them.
+        strength: Of its penalty.
     """
     predicted = logs.argmax(axis=1)
     rows = np.arange(len(logs))
     right = np.where(labels >= 0, logs[rows, np.maximum(labels, 0)], -np.inf)
     return Outcome(
-        predicted.astype(np.int16), np.exp(logs[rows, predicted]).astype(np.float32), right.astype(np.float32)
+        predicted.astype(np.int16),
+        np.exp(logs[rows, predicted]).astype(np.float32),
+        right.astype(np.float32),
+        strength,
     )
 
 
@@ -39,7 +45,9 @@ def kept(path: Path) -> Outcome | None:
     """Read what a probe said; None where nothing was kept or it cannot be read."""
     try:
         with np.load(path) as found:
-            return Outcome(found["predicted"], found["confidence"], found["log_probability"])
+            strength = float(found["strength"])
+            columns = found["predicted"], found["confidence"], found["log_probability"]
+            return Outcome(*columns, strength=None if np.isnan(strength) else strength)
     except (OSError, ValueError, KeyError, EOFError):
         return None
 
@@ -54,5 +62,6 @@ def keep(path: Path, outcome: Outcome) -> None:
             predicted=outcome.predicted,
             confidence=outcome.confidence,
             log_probability=outcome.log_probability,
+            strength=np.nan if outcome.strength is None else outcome.strength,
         )
     Path(name).replace(path)

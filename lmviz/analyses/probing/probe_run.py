@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lmviz.analyses.probing.attachment import attached
 from lmviz.analyses.probing.controls import control_task
-from lmviz.analyses.probing.fitting import fit_named
+from lmviz.analyses.probing.fitting import Whitening, fit_named, steps_on, whitening
 from lmviz.analyses.probing.material import DEV, TEST, TRAIN, Division, Material, hashed, material
 from lmviz.analyses.probing.outcomes import Outcome, keep, kept, said
 from lmviz.analyses.probing.sources import source_of, unit_of
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
 TASK, CONTROL, RANDOM = "task", "control", "random"
 _FOLDS = 10  # each seed leaves out another tenth of the training texts
-_VERSION = 1  # of how probes are fitted: what an older one has kept is not used
-_SPEED = 6e9  # multiplications a second of a fit, about
-_STEPS = 100  # of a fit, forth and back, the choice of the penalty included
+_VERSION = 2  # of how probes are fitted: what an older one has kept is not used
+_SPEED = 1e10  # multiplications a second of a fit, about
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class ProbeRun:
             return 0.0
         captures = self.capture.seconds + (self.random.seconds if self.random is not None else 0.0)
         n_train, width = len(self.material.on(TRAIN)), self.capture.width * max(1, self.material.spans.shape[1])
-        one = n_train * width * (len(self.material.labels) * _STEPS + width) / _SPEED
+        one = n_train * width * (len(self.material.labels) * 2 * steps_on(n_train) + width) / _SPEED
         return float(captures + len(left) * (one + 0.02))
 
     @property
@@ -142,14 +142,33 @@ class ProbeRun:
 
     def labels(self, step: Step) -> np.ndarray:
         """Give the labels that a step's probe is to tell: the task's, or the control's."""
-        if step.what != CONTROL:
+        if step.what != CONTROL or self.ties_words:
             return self.material.label
         key = f"control {step.seed}"
         if key not in self._kept:
-            drawn = control_task(self.material.label[self.parts(TRAIN)], seed=self.params.seed * 1000 + step.seed)
+            drawn = control_task(self.material.label[self.parts(TRAIN)], seed=self.seed_of(step))
             self._kept[key] = drawn.of(self.material.forms)
         found: np.ndarray = self._kept[key]
         return found
+
+    def pieces(self, step: Step) -> Pieces:
+        """Give the tokens that a step's probe sees of every part: the part's own, or those of the control's pairs."""
+        if step.what != CONTROL or not self.ties_words:
+            return self.found
+        key = f"pairs {step.seed}"
+        if key not in self._kept:
+            self._kept[key] = attached(self.material, self.found, seed=self.seed_of(step))
+        found: Pieces = self._kept[key]
+        return found
+
+    @property
+    def ties_words(self) -> bool:
+        """Whether pairs of words are told apart: their control ties other words, not other labels."""
+        return self.item == "pair"
+
+    def seed_of(self, step: Step) -> int:
+        """Give the seed of a step's fit and control."""
+        return self.params.seed * 1000 + step.seed
 
     def outcomes(self, on_progress: "Progress") -> Iterator[tuple[Step, Outcome]]:
         """Fit what was not fitted before, and give what every probe said.
@@ -179,24 +198,23 @@ class ProbeRun:
 
     def outcome(self, step: Step, own: "LayerVectors") -> Outcome:
         """Give what a probe said, fitted where it was not before."""
-        path = self._file(step)
+        path, key = self._file(step), (step.layer, step.what)
         before = kept(path)
         if before is not None:
+            own.strengths.setdefault(key, before.strength)
             return before
-        x, dev, test = own.at(step.layer)
+        x, dev, test = own.of(step)
         labels = self.labels(step)
         parts = [labels[self.parts(side)] for side in (TRAIN, DEV, TEST)]
         chosen = self.training(step.seed) if step.what != RANDOM else np.arange(len(x))
         train = (x, parts[0]) if len(chosen) == len(x) else (x[chosen], parts[0][chosen])
-        key = (step.layer, step.what)
+        named: dict[str, Any] = {"n_labels": len(self.material.labels), "dev": (dev, parts[1]) if len(dev) else train}
+        if self.kind == "linear":
+            named["change"] = own.change(train[0], step.seed)
         fit = fit_named(self.kind)
-        seed = self.params.seed * 1000 + step.seed
-        dev_part = (dev, parts[1]) if len(dev) else train
-        probe = fit(
-            *train, n_labels=len(self.material.labels), dev=dev_part, seed=seed, strength=own.strengths.get(key)
-        )
-        own.strengths[key] = getattr(probe, "strength", None)
-        found = said(probe.log_probabilities(test), parts[2])
+        probe = fit(*train, **named, seed=self.seed_of(step), strength=own.strengths.get(key))
+        own.strengths[key] = strength = getattr(probe, "strength", None)
+        found = said(probe.log_probabilities(test), parts[2], strength=strength)
         keep(path, found)
         return found
 
@@ -222,25 +240,32 @@ class LayerVectors:
     def __init__(self, run: ProbeRun, capture: "Capture", on_progress: Any) -> None:
         self._run, self._capture, self._on_progress = run, capture, on_progress
         self._activations: Activations | None = None
-        self._layer = -1
+        self._kept: tuple[int, Pieces] | None = None
         self._vectors: tuple[Vectors, ...] = ()
+        self._changes: dict[int, Whitening] = {}  # by seed
         self.strengths: dict[tuple[int, str], float | None] = {}
 
-    def at(self, layer: int) -> tuple[Vectors, ...]:
+    def of(self, step: Step) -> tuple[Vectors, ...]:
         """Give the vectors to train on, those of dev and those of the test."""
         from lmviz.capture.activations import captured
 
         if self._activations is None:
             self._activations = captured(self._capture, on_progress=self._on_progress)
-        if layer != self._layer:
-            self._vectors = ()  # before the next ones come
-            run = self._run
+        run, found = self._run, self._run.pieces(step)
+        if self._kept is None or self._kept[0] != step.layer or self._kept[1] is not found:
+            self._vectors, self._changes = (), {}  # before the next ones come
             self._vectors = tuple(
-                vectors(self._activations, layer, pieces=run.found, parts=run.parts(side))
+                vectors(self._activations, step.layer, pieces=found, parts=run.parts(side))
                 for side in (TRAIN, DEV, TEST)
             )
-            self._layer = layer
+            self._kept = step.layer, found
         return self._vectors
+
+    def change(self, x: Vectors, seed: int) -> Whitening:
+        """Give the whitening of what a seed trains on at this layer, which the task and its control share."""
+        if seed not in self._changes:
+            self._changes[seed] = whitening(x)
+        return self._changes[seed]
 
 
 def probe_run(kind: str, model: "LoadedModel", *, params: Params) -> ProbeRun:

@@ -19,6 +19,7 @@ from lmviz.statistics import resampled
 
 MOST_FOR_F1 = 50  # labels whose macro F1 gets an interval
 _POOLED = {"mean": "the mean of its tokens", "first": "its first token", "last": "its last token"}
+TIED = "in the control each form draws whether it hangs on itself, the first or the last word of its sentence."
 TITLES = {"linear": "Linear probe", "mlp": "MLP probe"}
 Rows = Float[np.ndarray, "layer item"]
 
@@ -127,7 +128,8 @@ def summed_up(run: ProbeRun, outcomes: Mapping[Step, Outcome]) -> ProbeCurve | N
 def _note(run: ProbeRun) -> str:
     """Say what a vector is, what was left out, and how seeds differ."""
     notes = (
-        f"A {run.item}'s vector is {_POOLED[run.params.pooling]}." if run.item != "text" else "",
+        f"A {run.item}'s vector is {_POOLED[run.params.pooling]}." if run.item not in ("text", "pair") else "",
+        f"A word's vector is {_POOLED[run.params.pooling]}; {TIED}" if run.ties_words else "",
         *run.material.notes,
         _left_out(run),
         ""

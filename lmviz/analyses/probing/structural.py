@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from lmviz.analyses.probing.trees import depths, recovered_edges, tree_distances
+from lmviz.analyses.probing.trees import ROOT, depths, recovered_edges, tree_distances
 from lmviz.errors import InvalidParameter
 
 _BATCH, _RATE, _SLOWEST = 20, 1e-3, 1e-5
@@ -183,30 +183,32 @@ class TreeScores:
     lengths: np.ndarray
 
 
-def scores(trees: Sequence[Tree], *, distance: Rows, depth: Rows) -> TreeScores:
+def scores(trees: Sequence[Tree], *, distance: Rows, depth: Rows | None = None) -> TreeScores:
     """Say how well both maps find the trees of some sentences; punctuation does not count.
 
     Args:
         trees: The sentences.
         distance: What `fit_distance` gave.
-        depth: What `fit_depth` gave.
+        depth: What `fit_depth` gave; None: what is said of depths is NaN.
     """
     found = []
     for tree in trees:
         apart = squared_distances((tree.vectors @ distance.T).astype(np.float64))
-        lengths = ((tree.vectors @ depth.T).astype(np.float64) ** 2).sum(axis=1)
-        deep, kept = depths(tree.heads), list(tree.kept)
-        hits, n_edges = recovered_edges(apart, tree.heads, kept=kept)
-        wanted = tree_distances(tree.heads)
-        root = kept[int(lengths[kept].argmin())] if kept else -1
-        rows = spearman_rows(wanted.astype(np.float64), apart)
-        with np.errstate(invalid="ignore"):
-            correlation = float(np.nanmean(rows)) if np.isfinite(rows).any() else float("nan")
-        own = spearman_rows(deep[None].astype(np.float64), lengths[None])[0]
-        is_root = root >= 0 and tree.heads[root] == -1
-        found.append((hits, n_edges, correlation, own, float(is_root), len(tree.heads)))
+        hits, n_edges = recovered_edges(apart, tree.heads, kept=list(tree.kept))
+        rows = spearman_rows(tree_distances(tree.heads).astype(np.float64), apart)
+        correlation = float(np.nanmean(rows)) if np.isfinite(rows).any() else float("nan")
+        deep = (float("nan"),) * 2 if depth is None else _depth_scores(tree, depth)
+        found.append((hits, n_edges, correlation, *deep, len(tree.heads)))
     columns = np.array(found, dtype=np.float64).reshape(-1, 6).T
     return TreeScores(*columns)
+
+
+def _depth_scores(tree: Tree, depth: Rows) -> tuple[float, float]:
+    """Give Spearman's correlation of the depths, and whether the shallowest word is the root."""
+    lengths = ((tree.vectors @ depth.T).astype(np.float64) ** 2).sum(axis=1)
+    kept = list(tree.kept)
+    is_root = bool(kept) and tree.heads[kept[int(lengths[kept].argmin())]] == ROOT
+    return float(spearman_rows(depths(tree.heads)[None].astype(np.float64), lengths[None])[0]), float(is_root)
 
 
 def spearman_rows(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, " row"]:

@@ -27,7 +27,7 @@ from lmviz.analyses.probing.trees import LONGEST, SHORTEST
 from lmviz.analyses.probing.vectors import POOLINGS
 from lmviz.errors import Cancelled, InvalidParameter
 from lmviz.results import Check, LayerCurve
-from lmviz.statistics import resampled
+from lmviz.statistics import Resampled, resampled
 
 if TYPE_CHECKING:
     from lmviz.capture.activation_files import Activations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SLUG, TITLE = "structural-probe", "Structural probe"
 MEASURES = ("uuas", "dspr", "root", "nspr")
-RANDOM = "random_weights"
+RANDOM, CONTROL = "random_weights", "control"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def structural_probe(model: "LoadedModel", params: Params, *, on_progress: Progr
     """Fit both maps of the structural probe on every layer, and find the trees of held-out sentences with them.
 
     Vectors are whitened by the training words first, which a linear map can undo. Punctuation does not count, and
-    sentences with words that have no token are left out.
+    sentences with words that have no token are left out. The control has trees in which every word form has drawn what
+    it hangs on: the word before it, the first or the last.
 
     Args:
         model: An encoder or a decoder.
@@ -83,7 +84,8 @@ def structural_probe(model: "LoadedModel", params: Params, *, on_progress: Progr
     Returns:
         "uuas", the share of undirected edges in the spanning tree of the distances; "dspr", Spearman's correlation of
         distances, averaged within each length of sentence and then over lengths from 5 to 50; "root", the share of
-        sentences whose shallowest word is the root; "nspr" as dspr, for depths. Baselines: ties between neighbours.
+        sentences whose shallowest word is the root; "nspr" as dspr, for depths; "uuas_control", and "selectivity",
+        which is uuas beyond it. Baselines: ties between neighbours.
 
     Raises:
         InvalidParameter: No such source or layer, or no sentence with a tree.
@@ -98,7 +100,7 @@ def structural_probe(model: "LoadedModel", params: Params, *, on_progress: Progr
     try:
         _run(asked, done, on_progress)
     except Cancelled as stopped:
-        if any(not name for name, _ in done):
+        if any(name == CONTROL for name, _ in done):
             stopped.so_far = _result(asked, done)
         raise
     return _result(asked, done)
@@ -119,10 +121,11 @@ def _asked(model: "LoadedModel", params: Params) -> _Asked:
 
 
 def _run(asked: _Asked, done: Done, on_progress: Progress) -> None:
-    """Fit and score layer after layer, the model's own first."""
+    """Fit and score layer after layer, the model's own and their control first."""
     from lmviz.capture.activations import captured
 
-    n_fits, place = len(asked.sides) * len(asked.layers), 0
+    n_layers = len(asked.layers)
+    n_fits, place = n_layers * (4 if RANDOM in asked.sides else 3), 0  # maps
     for name, capture in asked.sides.items():
 
         def waiting(_share: float, said: str, place: int = place) -> None:
@@ -134,18 +137,35 @@ def _run(asked: _Asked, done: Done, on_progress: Progress) -> None:
             def told(share: float, layer: int = layer, place: int = place) -> None:
                 on_progress((place + share) / n_fits, f"layer {layer}")
 
-            done[name, layer] = _scores(asked.words, activations, layer, params=asked.params, on_round=told)
-            place += 1
+            trees = _trees(asked.words, activations, layer)
+            done[name, layer] = _scores(trees, params=asked.params, on_round=told, has_depth=not name)
+            place += 1 if name else 2
+            if not name:
+                drawn = tuple(
+                    asked.words.controls(own, side=side, seed=asked.params.seed)
+                    for side, own in zip((TRAIN, DEV, TEST), trees, strict=True)
+                )
+                done[CONTROL, layer] = _scores(
+                    drawn, params=asked.params, on_round=lambda share: told(2 + share), has_depth=False
+                )
+                place += 1
             on_progress(place / n_fits, f"layer {layer}")
 
 
-def _scores(words: Words, activations: "Activations", layer: int, *, params: Params, on_round: Tell) -> TreeScores:
-    settings = Settings(params.rank, params.n_rounds, params.seed)
+def _trees(words: Words, activations: "Activations", layer: int) -> tuple[list[Tree], ...]:
+    """Give the sentences of every side with the whitened vectors of a layer."""
     sides = [words.trees(activations, layer, side=side) for side in (TRAIN, DEV, TEST)]
     change = whitening(np.concatenate([tree.vectors for tree in sides[TRAIN]])) if sides[TRAIN] else None
-    train, dev, test = ([_whitened(tree, change) for tree in trees] for trees in sides)
-    distance = fit_distance(train, dev, settings=settings, on_round=lambda share: on_round(share / 2))
-    depth = fit_depth(train, dev, settings=settings, on_round=lambda share: on_round(0.5 + share / 2))
+    return tuple([_whitened(tree, change) for tree in trees] for trees in sides)
+
+
+def _scores(sides: tuple[list[Tree], ...], *, params: Params, on_round: Tell, has_depth: bool) -> TreeScores:
+    settings = Settings(params.rank, params.n_rounds, params.seed)
+    train, dev, test = sides
+    distance = fit_distance(train, dev, settings=settings, on_round=on_round)
+    if not has_depth:
+        return scores(test, distance=distance)
+    depth = fit_depth(train, dev, settings=settings, on_round=lambda share: on_round(1 + share))
     return scores(test, distance=distance, depth=depth)
 
 
@@ -156,17 +176,22 @@ def _whitened(tree: Tree, change: Whitening | None) -> Tree:
 def _result(asked: _Asked, done: Done) -> LayerCurve:
     """Sum up the layers that were fitted."""
     words, params, model = asked.words, asked.params, asked.model
-    layers = tuple(sorted(layer for name, layer in done if not name))
+    layers = tuple(sorted(layer for name, layer in done if name == CONTROL))
     series: dict[str, np.ndarray] = {}
     low: dict[str, np.ndarray] = {}
     high: dict[str, np.ndarray] = {}
-    for name in ("", RANDOM):
+    for name in ("", RANDOM, CONTROL):
         own = [done[name, layer] for layer in layers if (name, layer) in done]
         if len(own) != len(layers):
             continue
         for measure in MEASURES if not name else MEASURES[:1]:
             title = f"{measure}_{name}" if name else measure
             series[title], low[title], high[title] = _curve(own, measure, seed=params.seed)
+    both = [_rates([done[name, layer] for layer in layers], "uuas", seed=params.seed) for name in ("", CONTROL)]
+    ends = both[0].interval_of(both[0].draws - both[1].draws)
+    series["selectivity"], low["selectivity"], high["selectivity"] = (
+        one.astype(np.float32) for one in (both[0].means - both[1].means, *ends)
+    )
     signed = {**provenance(model, asdict(params)), "data": dict(fingerprint(asked.source.files))}
     return LayerCurve(
         layers=layers,
@@ -204,15 +229,20 @@ def _note(words: Words, skipped: Sequence[str]) -> str:
 
 def _curve(own: Sequence[TreeScores], measure: str, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give a measure of every layer with its interval, by sentences drawn again."""
-    sentences = np.arange(len(own[0].lengths))
     if measure in ("uuas", "root"):
-        values = np.stack([_shares(one, measure) for one in own])
-        weights = np.stack([one.edges if measure == "uuas" else np.ones(len(sentences)) for one in own])
-        found = resampled(values, weights=weights, clusters=sentences, seed=seed)
+        found = _rates(own, measure, seed=seed)
         return tuple(one.astype(np.float32) for one in (found.means, *found.interval()))  # type: ignore[return-value]
     rows = [one.correlation if measure == "dspr" else one.depth_correlation for one in own]
     return tuple(np.array(column, dtype=np.float32) for column in zip(*(_by_length(one, own[0].lengths, seed) for one in
                  rows), strict=True))  # type: ignore[return-value]  # fmt: skip
+
+
+def _rates(own: Sequence[TreeScores], measure: str, *, seed: int) -> Resampled:
+    """Take the share of edges or of roots that are found over the same draws of sentences, layer by layer."""
+    sentences = np.arange(len(own[0].lengths))
+    values = np.stack([_shares(one, measure) for one in own])
+    weights = np.stack([one.edges if measure == "uuas" else np.ones(len(sentences)) for one in own])
+    return resampled(values, weights=weights, clusters=sentences, seed=seed)
 
 
 def _shares(one: TreeScores, measure: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lmviz.analyses.probing.attachment import control_heads
 from lmviz.analyses.probing.material import Row
 from lmviz.analyses.probing.structural import Tree
 from lmviz.analyses.probing.tasks import heads_of, universal_pos
@@ -36,10 +37,17 @@ class Words:
         found, at = [], 0
         for number, n in zip(chosen, lengths, strict=True):
             targets = self.rows[number].targets
-            kept = tuple(place for place, target in enumerate(targets) if universal_pos(target) != "PUNCT")
-            found.append(Tree(x[at : at + n], tuple(map(heads_of, targets)), kept))
+            found.append(Tree(x[at : at + n], tuple(map(heads_of, targets)), _kept(self.rows[number])))
             at += n
         return found
+
+    def controls(self, trees: Sequence[Tree], *, side: int, seed: int) -> list[Tree]:
+        """Give what `trees` gave with the trees that the word forms have drawn."""
+        chosen = [row for row, usable in zip(self.rows, self.usable, strict=True) if row.side == side and usable]
+        return [
+            Tree(tree.vectors, control_heads([target.form for target in row.targets], tree.kept, seed=seed), tree.kept)
+            for tree, row in zip(trees, chosen, strict=True)
+        ]
 
 
 def words_of(rows: Sequence[Row], capture: "Capture", *, pooling: str) -> Words:
@@ -61,6 +69,9 @@ def words_of(rows: Sequence[Row], capture: "Capture", *, pooling: str) -> Words:
 
 def bare(row: Row) -> Tree:
     """Give the tree of a sentence without vectors."""
-    kept = tuple(place for place, target in enumerate(row.targets) if universal_pos(target) != "PUNCT")
     nothing = np.empty((len(row.targets), 0), dtype=np.float32)
-    return Tree(nothing, tuple(map(heads_of, row.targets)), kept)
+    return Tree(nothing, tuple(map(heads_of, row.targets)), _kept(row))
+
+
+def _kept(row: Row) -> tuple[int, ...]:
+    return tuple(place for place, target in enumerate(row.targets) if universal_pos(target) != "PUNCT")

@@ -10,7 +10,7 @@ from lmviz.analyses.bias.locating import fingerprint
 from lmviz.analyses.probing.fitting import fit_linear
 from lmviz.analyses.probing.material import DEV, TEST, TRAIN, UNKNOWN
 from lmviz.analyses.probing.outcomes import Outcome, keep, kept, said
-from lmviz.analyses.probing.probe_run import TASK, LayerVectors, ProbeRun, Step, probe_run
+from lmviz.analyses.probing.probe_run import CONTROL, TASK, LayerVectors, ProbeRun, Step, probe_run
 from lmviz.analyses.probing.probe_run import Params as ProbeParams
 from lmviz.errors import Cancelled
 from lmviz.results import Check, LayerCurve
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 SLUG, TITLE = "v-information", "V-information"
 _VERSION = 1
+Logs = dict[str, dict[int, np.ndarray]]  # log-probabilities of the right labels, by what and layer
 
 
 @dataclass(frozen=True)
 class Params:
-    """As for `linear-probe`; `conditional` also asks what a layer tells beyond the embeddings, twice the fits."""
+    """As for `linear-probe`; `conditional` also asks what a layer tells beyond the embeddings: three fits, not two."""
 
     source: str | None = None
     task: str = "upos"
@@ -48,8 +49,10 @@ def v_information(model: "LoadedModel", params: Params, *, on_progress: Progress
 
     "information" is H(Y) − H(Y | layer): the mean over test items of log₂ p(label | vector) − log₂ p(label), with the
     shares of the training labels for p(label). "beyond_embeddings" is what a probe on both the layer and what enters
-    the first block tells more than one on the latter alone (Hewitt et al., 2021). Intervals draw the test sentences
-    again. An item whose label is not in the training part is left out.
+    the first block tells more than one on the latter alone (Hewitt et al., 2021). "control" is the information about
+    labels that are drawn for each word form, which a probe can only learn by heart, and "selectivity" what there is
+    beyond it. Intervals draw the test sentences again. An item with a label, its own or the control's,
+    that is not in the training part is left out.
 
     Args:
         model: An encoder or a decoder.
@@ -63,31 +66,35 @@ def v_information(model: "LoadedModel", params: Params, *, on_progress: Progress
         LmvizError: As `linear-probe`.
     """
     run = probe_run("linear", model, params=params.of_probe)
-    logs: dict[str, dict[int, np.ndarray]] = {"information": {}, "beyond_embeddings": {}}
+    logs: Logs = {"information": {}, "control": {}, "beyond_embeddings": {}}
     try:
         _measure(run, logs, params, on_progress)
     except Cancelled as stopped:
-        if logs["information"]:
+        if logs["control"]:
             stopped.so_far = _result(run, logs, params)
         raise
     return _result(run, logs, params)
 
 
-def _measure(run: ProbeRun, logs: dict[str, dict[int, np.ndarray]], params: Params, on_progress: Progress) -> None:
-    steps = run.of(TASK)
-    n_fits = len(steps) * (2 if params.conditional else 1)
+def _measure(run: ProbeRun, logs: Logs, params: Params, on_progress: Progress) -> None:
+    """Fit the probes of the task and of its control, layer by layer, and then those with the embeddings."""
+    tasks = run.of(TASK)
+    n_fits, done = len(tasks) * (3 if params.conditional else 2), 0
     first = LayerVectors(run, run.capture, lambda done, message: on_progress(0.3 * done, message))
     bottom = LayerVectors(run, run.capture, lambda _done, message: on_progress(0.3, message))
-    for number, step in enumerate(steps):
-        logs["information"][step.layer] = run.outcome(step, first).log_probability
-        on_progress(0.3 + 0.7 * (number + 1) / n_fits, f"layer {step.layer}")
+    for step in run.of(TASK, CONTROL):
+        name = "information" if step.what == TASK else "control"
+        logs[name][step.layer] = run.outcome(step, first).log_probability
+        done += 1
+        on_progress(0.3 + 0.7 * done / n_fits, f"layer {step.layer}, {step.what}")
     if not params.conditional:
         return
     alone = run.outcome(Step(0, TASK, 0), bottom).log_probability
-    for number, step in enumerate(steps, start=len(steps)):
+    for step in tasks:
         both = alone if step.layer == 0 else _both(run, step, (first, bottom)).log_probability
         logs["beyond_embeddings"][step.layer] = both - alone
-        on_progress(0.3 + 0.7 * (number + 1) / n_fits, f"layer {step.layer} with the embeddings")
+        done += 1
+        on_progress(0.3 + 0.7 * done / n_fits, f"layer {step.layer} with the embeddings")
 
 
 def _both(run: ProbeRun, step: Step, sides: tuple[LayerVectors, LayerVectors]) -> Outcome:
@@ -96,7 +103,7 @@ def _both(run: ProbeRun, step: Step, sides: tuple[LayerVectors, LayerVectors]) -
     before = kept(path)
     if before is not None:
         return before
-    pairs = zip(sides[0].at(step.layer), sides[1].at(0), strict=True)
+    pairs = zip(sides[0].of(step), sides[1].of(Step(0, step.what, 0)), strict=True)
     train, dev, test = (np.concatenate(pair, axis=1) for pair in pairs)
     labels = [run.material.label[run.parts(side)] for side in (TRAIN, DEV, TEST)]
     told = (dev, labels[DEV]) if len(dev) else (train, labels[TRAIN])
@@ -106,18 +113,20 @@ def _both(run: ProbeRun, step: Step, sides: tuple[LayerVectors, LayerVectors]) -
     return found
 
 
-def _result(run: ProbeRun, logs: dict[str, dict[int, np.ndarray]], params: Params) -> LayerCurve:
+def _result(run: ProbeRun, logs: Logs, params: Params) -> LayerCurve:
     material, parts = run.material, run.parts(TEST)
-    known = material.label[parts] != UNKNOWN
-    counts = np.bincount(material.label[run.parts(TRAIN)], minlength=len(material.labels))
-    null = -np.log2(counts[material.label[parts][known]] / counts.sum())
-    layers = tuple(sorted(logs["information"]))
+    layers = tuple(sorted(logs["control"]))
+    whole = {name: _surprise(run, what) for name, what in (("information", TASK), ("control", CONTROL))}
+    known = (material.label[parts] != UNKNOWN) & np.logical_and.reduce([np.isfinite(own) for own in whole.values()])
+    surprise = {name: own[known] for name, own in whole.items()}
+    bits = {
+        name: np.stack([by_layer[layer][known] / np.log(2) + surprise.get(name, 0.0) for layer in layers])
+        for name, by_layer in logs.items()
+        if set(by_layer) >= set(layers)
+    }
+    bits["selectivity"] = bits["information"] - bits["control"]
     series, low, high = {}, {}, {}
-    for name, by_layer in logs.items():
-        if set(by_layer) != set(layers):
-            continue
-        bits = np.stack([by_layer[layer][known] / np.log(2) for layer in layers]).astype(np.float64)
-        values = bits + null if name == "information" else bits
+    for name, values in bits.items():
         found = resampled(values, clusters=material.text_of[parts][known], seed=params.seed)
         ends = found.interval()
         series[name], low[name], high[name] = (one.astype(np.float32) for one in (found.means, *ends))
@@ -129,11 +138,20 @@ def _result(run: ProbeRun, logs: dict[str, dict[int, np.ndarray]], params: Param
         low=low,
         high=high,
         unit="bits",
-        baselines={"entropy_of_the_label": float(null.mean())},
+        baselines={"entropy_of_the_label": float(surprise["information"].mean())},
         numbers={"n": float(known.sum()), "n_labels": float(len(material.labels))},
         note=" ".join(material.notes),
         provenance={"analysis": SLUG, "title": TITLE, **signed},
     )
+
+
+def _surprise(run: ProbeRun, what: str) -> np.ndarray:
+    """Give the bits of each test item's label for somebody who knows how frequent labels are in training."""
+    labels = run.labels(Step(run.layers[0], what, 0))
+    shares = np.bincount(labels[run.parts(TRAIN)], minlength=len(run.material.labels)) / len(run.parts(TRAIN))
+    with np.errstate(divide="ignore"):
+        found: np.ndarray = -np.log2(shares[labels[run.parts(TEST)]])
+    return found
 
 
 def no_more_than_there_is(result: LayerCurve) -> Check:

@@ -88,10 +88,18 @@ def vectors(activations: Activations, layer: int, *, pieces: Pieces, parts: Int6
     found = []
     for run in pieces.runs:
         own = run.of(parts)
-        rows = activations.rows(layer, own.tokens)
-        starts = np.cumsum(own.counts) - own.counts
-        if int(own.counts.max(initial=1)) == 1:
-            found.append(rows)
-        else:
-            found.append(np.add.reduceat(rows, starts, axis=0) / own.counts[:, None].astype(np.float32))
+        found.append(_means(activations.rows(layer, own.tokens), own.counts))
     return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+
+def _means(rows: Vectors, counts: Int64[np.ndarray, " part"]) -> Vectors:
+    """Average the rows of each part; most have one, so that adding the second ones, the third ones, … is fast."""
+    if not len(counts) or int(counts.max()) == 1:
+        return rows
+    starts = np.cumsum(counts) - counts
+    found: np.ndarray = rows[starts]
+    for place in range(1, int(counts.max())):
+        longer = np.flatnonzero(counts > place)
+        found[longer] += rows[starts[longer] + place]
+    found /= counts[:, None].astype(np.float32)
+    return found
