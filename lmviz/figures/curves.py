@@ -10,7 +10,7 @@ from lmviz.figures.colours import LINE, QUIET, TEXT
 from lmviz.figures.layout import MARGIN, TOP, Content, empty, framed
 from lmviz.figures.scene import Box, Label, Line, Scene, Shape
 from lmviz.figures.wording import format_number, shorten, text_width, token_label, visible
-from lmviz.results import LayerCurve, ProbeCurve
+from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 
 COLOURS: Mapping[str, str] = MappingProxyType(  # Okabe and Ito: told apart by readers who see few colours
     {
@@ -191,7 +191,7 @@ def _legend(result: LayerCurve, names: Sequence[str], place: tuple[float, float]
     texts, colours = [], colours_of(names)
     for row, name in enumerate(names):
         values = result.series[name]
-        top = int(np.nanargmax(values))
+        top = _telling(result, name)
         texts.append(f"{titled(name)}: {_number(result, float(values[top]))} at layer {result.layers[top]}")
         shapes += [
             Box(x, y + 22 * row + 4, 14, 4, fill=colours[name]),
@@ -206,6 +206,16 @@ def _legend(result: LayerCurve, names: Sequence[str], place: tuple[float, float]
     return shapes, x + 22 + max(text_width(text, 11) for text in texts)
 
 
+def _is_cost(result: LayerCurve, name: str) -> bool:
+    return isinstance(result, CodelengthCurve) and name in result.codes
+
+
+def _telling(result: LayerCurve, name: str) -> int:
+    """Give the place of the layer where a series is highest, or lowest where it counts what a code takes."""
+    values = result.series[name]
+    return int(np.nanargmin(values) if _is_cost(result, name) else np.nanargmax(values))
+
+
 def _number(result: LayerCurve, value: float) -> str:
     if not math.isfinite(value):
         return "n/a"
@@ -215,9 +225,9 @@ def _number(result: LayerCurve, value: float) -> str:
 def finding(result: LayerCurve) -> str:
     """Say in a sentence what the first series does."""
     name = next(iter(result.series))
-    values = result.series[name]
-    top = int(np.nanargmax(values))
-    said = f"{titled(name)}: highest at layer {result.layers[top]} with {_number(result, float(values[top]))}"
+    values, top = result.series[name], _telling(result, name)
+    which = "lowest" if _is_cost(result, name) else "highest"
+    said = f"{titled(name)}: {which} at layer {result.layers[top]} with {_number(result, float(values[top]))}"
     if not isinstance(result, ProbeCurve):
         return f"{said}{_selectivity(result, top)}."
     if result.best is None:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lmviz.analyses.probing.sources import ALL
+from lmviz.figures.curves import titled
 from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 
 _KEPT, _MOST = "_probing_history", 50
@@ -34,31 +35,33 @@ def _row(result: LayerCurve) -> dict[str, object]:
         "held out": given.get("held_out", "sentence"),
         "sentences": given.get("limit") or "all",
     }
-    if isinstance(result, ProbeCurve):
-        top = int(result.series["accuracy"].argmax())
-        numbers = {name: 100 * float(result.series[name][top]) for name in ("accuracy", "control", "selectivity")}
-        return {**shared, "probe": result.probe, "layer": result.layers[top], **numbers, "bits a label": None}
-    if isinstance(result, CodelengthCurve):
-        top = int(result.series["task"].argmin())
-        bits = float(result.series["task"][top])
-        return {
-            **shared,
-            "probe": "MDL",
-            "layer": result.layers[top],
-            **dict.fromkeys(("accuracy", "control", "selectivity")),
-            "bits a label": bits,
-        }
-    name, values = next(iter(result.series.items()))
-    top = int(np.nanargmax(values))
-    return {
-        **shared,
-        "probe": str(signed.get("title", name)),
-        "layer": result.layers[top],
-        "accuracy": 100 * float(values[top]) if result.unit == "share" else None,
-        "control": None,
-        "selectivity": None,
-        "bits a label": float(values[top]) if result.unit == "bits" else None,
+    probe, measure, layer, numbers = _numbers(result)
+    is_share = result.unit == "share"
+    told = {
+        name: None if number is None else number * (100 if is_share else 1)
+        for name, number in zip(("control", "selectivity"), numbers[1:], strict=True)
     }
+    found = numbers[0] * (100 if is_share else 1)
+    return {**shared, "probe": probe, "layer": layer, "measure": measure, "found": found, **told}
+
+
+def _numbers(result: LayerCurve) -> tuple[str, str, str, tuple[float, float | None, float | None]]:
+    """Give the probe, what it is measured by, the layer that it found most at, and the numbers there."""
+    probe = str(result.provenance.get("title", "probe"))
+    if "micro_f1" in result.numbers:  # one probe on all layers
+        own = tuple(result.numbers[name] for name in ("micro_f1", "control_f1", "selectivity"))
+        return probe, "micro F1, %", "all", own  # type: ignore[return-value]
+    name = next(iter(result.series))
+    values = result.series[name]
+    is_code = isinstance(result, CodelengthCurve)
+    top = int(np.nanargmin(values) if is_code else np.nanargmax(values))
+    control = next((one for one in (f"{name}_control", "control") if one in result.series), "")
+    others = (result.series.get(one) for one in (control, "selectivity"))
+    measure = f"{titled(name)}, %" if result.unit == "share" else result.unit
+    if isinstance(result, ProbeCurve):
+        measure = "accuracy, %"
+    rest = tuple(None if own is None else float(own[top]) for own in others)
+    return probe, measure, str(result.layers[top]), (float(values[top]), *rest)  # type: ignore[return-value]
 
 
 def table() -> None:
@@ -67,16 +70,14 @@ def table() -> None:
     if len(kept) < 2:
         return
     st.markdown("#### Probed in this visit")
-    percent = {
-        name: st.column_config.NumberColumn(f"{name}, %", format="%.1f")
-        for name in ("accuracy", "control", "selectivity")
-    }
     st.dataframe(
         pd.DataFrame(list(kept.values())[::-1]),
         hide_index=True,
         height="content",
-        column_config={**percent, "bits a label": st.column_config.NumberColumn(format="%.3g")},
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3g") for name in ("found", "control", "selectivity")
+        },
     )
     st.caption(
-        "At the layer with the highest accuracy, or the shortest code; whether it is clear of others is said above."
+        "At the layer where most was found, or the code was shortest; whether it is clear of others is said above."
     )

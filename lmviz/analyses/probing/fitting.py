@@ -63,13 +63,20 @@ def whitening(x: X) -> Whitening:
     scale = 1 / np.where(spread > _SMALLEST * max(float(spread.max()), 1e-30), spread, np.inf)
     centred *= scale.astype(np.float32)
     covariance = (centred.T @ centred).astype(np.float64) / len(x)
-    rows = centred if len(x) <= MOST_FOR_STRENGTH else centred[:: len(x) // MOST_FOR_STRENGTH]
+    rows = centred[_some(len(x))]
     shrunk = float(ledoit_wolf_shrinkage(rows, assume_centered=True)) * min(1.0, len(rows) / len(x))
     level = float(np.trace(covariance)) / len(covariance)
     sizes, directions = np.linalg.eigh((1 - shrunk) * covariance + shrunk * level * np.eye(len(covariance)))
     kept = sizes > _SMALLEST * max(float(sizes.max(initial=0.0)), 1e-30)
     matrix = scale[:, None] * (directions[:, kept] / np.sqrt(sizes[kept]))
     return Whitening(mean, matrix.astype(np.float32))
+
+
+def _some(n_rows: int) -> slice | np.ndarray:
+    """Choose rows to look at: all, or 20,000 drawn once and for all; every k-th could meet one label alone."""
+    if n_rows <= MOST_FOR_STRENGTH:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(n_rows, MOST_FOR_STRENGTH, replace=False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,27 +152,26 @@ def steps_on(n_rows: int) -> int:
     return _MOST_STEPS if n_rows <= _MANY else _STEPS_OF_MANY
 
 
-def _logistic(x: X, y: Y, strength: float) -> Any:
+def _logistic(x: X, y: Y, strength: float, *, most_steps: int | None = None) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=steps_on(len(x)), tol=_TOLERANCE)
+    model = LogisticRegression(C=strength, max_iter=most_steps or steps_on(len(x)), tol=_TOLERANCE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a limit of steps is part of the method
         return model.fit(x, y)
 
 
 def _strength(change: Whitening, train: tuple[X, Y], dev: tuple[X, Y]) -> float:
-    """Choose the penalty whose probe is the least surprised by dev."""
-    x, y = (side[: min(len(side), MOST_FOR_STRENGTH)] for side in train)
-    asked, known = (side[:MOST_FOR_STRENGTH] for side in dev)
+    """Choose the penalty whose probe is the least surprised by dev, from rows of all of train and dev."""
+    (x, y), (asked, known) = ((side[0][rows], side[1][rows]) for side in (train, dev) for rows in [_some(len(side[0]))])
     is_known = np.isin(known, np.unique(y))
     if len(np.unique(y)) < 2 or not is_known.any():
         return STRENGTHS[0]
     inside, outside = change(x), change(asked[is_known])
     losses = []
     for strength in STRENGTHS:
-        model = _logistic(inside, y, strength)
+        model = _logistic(inside, y, strength, most_steps=_STEPS_OF_MANY)
         rows, offsets = _per_label(model)
         found = _log_softmax(outside @ rows.T + offsets)
         losses.append(-float(found[np.arange(len(found)), np.searchsorted(model.classes_, known[is_known])].mean()))

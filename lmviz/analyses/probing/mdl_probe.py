@@ -112,7 +112,8 @@ def mdl_probe(model: "LoadedModel", params: MdlParams, *, on_progress: Progress 
         on_progress: Told after every batch and every code; what is done is kept when it stops.
 
     Returns:
-        Bits per label by layer, of the task and of its control: means over the orders with t intervals.
+        Bits per label by layer, of the task, of its control, and "selectivity", by how many the control takes more:
+        means over the orders with t intervals.
 
     Raises:
         InvalidParameter: No such task, source or layer, or too few labels or sentences.
@@ -180,13 +181,14 @@ def _summed_up(run: ProbeRun, codes: Mapping[Step, Code]) -> CodelengthCurve | N
         title: np.array([[code.bits for code in by_place[layer, what]] for layer in layers])
         for what, title in titles.items()
     }
-    ends = {name: np.array([mean_interval(own) for own in bits]) for name, bits in found.items()}
+    drawn = {**found, "selectivity": found["control"] - found["task"]}
+    ends = {name: np.array([mean_interval(own) for own in bits]) for name, bits in drawn.items()}
     uniform = uniform_codelength(1, len(run.material.labels))
     n = len(run.parts(TRAIN))
     return CodelengthCurve(
         layers=layers,
         n_layers=run.model.n_layers,
-        series={name: bits.mean(axis=1).astype(np.float32) for name, bits in found.items()},
+        series={name: bits.mean(axis=1).astype(np.float32) for name, bits in drawn.items()},
         low={name: both[:, 0].astype(np.float32) for name, both in ends.items()},
         high={name: both[:, 1].astype(np.float32) for name, both in ends.items()},
         unit="bits per label",
