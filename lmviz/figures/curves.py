@@ -223,16 +223,25 @@ def _number(result: LayerCurve, value: float) -> str:
 
 
 def finding(result: LayerCurve) -> str:
-    """Say in a sentence what the first series does."""
+    """Say in a sentence what the first series does, or a probe on all layers together."""
+    if "micro_f1" in result.numbers:
+        named = (("micro_f1", "micro F1 with all layers"), ("control_f1", "control"), ("selectivity", "selectivity"))
+        return f"{', '.join(_f1(result, *pair) for pair in named)}."
     name = next(iter(result.series))
     values, top = result.series[name], _telling(result, name)
     which = "lowest" if _is_cost(result, name) else "highest"
     said = f"{titled(name)}: {which} at layer {result.layers[top]} with {_number(result, float(values[top]))}"
+    said = said if result.unit == "share" else f"{said} {result.unit}"
     if not isinstance(result, ProbeCurve):
         return f"{said}{_selectivity(result, top)}."
     if result.best is None:
         return f"{said}; no layer is clear of all others."
     return f"{said}, clear of all other layers."
+
+
+def _f1(result: LayerCurve, name: str, said: str) -> str:
+    value, low, high = (_number(result, result.numbers[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return f"{said} {value} ({low} to {high})"
 
 
 def _selectivity(result: LayerCurve, row: int) -> str:

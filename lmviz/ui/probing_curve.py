@@ -1,6 +1,6 @@
 """Curves over the layers with their bands, on the page; a click on a point chooses the layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 from lmviz.ui.frame import plain
 
 _GREY = "#868da0"  # reads on light and dark
+_PAGES = ("#ffffff", "#0d0f14")  # light and dark, as in .streamlit/config.toml
 _DARK = {  # what a colour is on a dark page, where it would be hard to see
     "#0072b2": "#56a7e0", "#d55e00": "#f58b4c", "#009e73": "#2fbf93", "#56b4e9": "#9fd3f5", "#7a7a7a": "#9a9fae",
     "#000000": "#ffffff",
 }  # fmt: skip
-_ORDER = ("accuracy", "task", "control", "selectivity", "random_weights", "unseen", "macro_f1")
+_ORDER = (
+    "accuracy", "task", "information", "uuas", "control", "uuas_control", "selectivity", "random_weights",
+    "uuas_random_weights", "unseen", "macro_f1",
+)  # fmt: skip
 _HIDDEN = ("macro_f1",)  # drawn when it is asked for
 
 
@@ -93,7 +97,14 @@ def _spec(table: pd.DataFrame, found: Mapping[str, LayerCurve], *, is_pair: bool
         else {"title": unit}
     )
     y = {"field": "value", "type": "quantitative", **axis}
-    legend = {"orient": "top", "title": None, "labelLimit": 200, "symbolOpacity": 1, "symbolStrokeWidth": 0}
+    legend = {
+        "orient": "top",
+        "title": None,
+        "columns": 2,
+        "labelLimit": 300,
+        "symbolOpacity": 1,
+        "symbolStrokeWidth": 0,
+    }
     colour = {
         "field": "curve",
         "type": "nominal",
@@ -125,43 +136,49 @@ def _spec(table: pd.DataFrame, found: Mapping[str, LayerCurve], *, is_pair: bool
             "opacity": {"condition": {"param": "layer", "value": 1}, "value": 0.45},
         },
     }
-    rules = [_rule(name, value * (100 if is_share else 1)) for name, value in first.baselines.items()]
+    scale = 100 if is_share else 1
+    rules = [_rule(value * scale) for value in first.baselines.values()]
+    names = [layer for name, value in first.baselines.items() for layer in _named(name, value * scale)]
+    return {"height": 340, "layer": [band, *rules, line, point, *names]}
+
+
+def _rule(value: float) -> dict[str, Any]:
+    """Draw a baseline."""
     return {
-        "height": 340,
-        "layer": [band, *[layer for rule in rules for layer in rule], line, point],
+        "data": {"values": [{"value": value}]},
+        "mark": {"type": "rule", "strokeDash": [4, 4], "color": _GREY},
+        "encoding": {"y": {"field": "value", "type": "quantitative"}},
     }
 
 
-def _rule(name: str, value: float) -> list[dict[str, Any]]:
-    """Draw a baseline with its name on it."""
+def _named(name: str, value: float) -> list[dict[str, Any]]:
+    """Write the name of a baseline above it, on a halo in the colour of the page so that curves do not cross it."""
+    page = _PAGES[st.context.theme.type == "dark"]
+    text = {"type": "text", "align": "right", "dx": -4, "dy": -8, "x": "width", "fontSize": 11}
+    looks: tuple[dict[str, Any], ...] = (
+        {"stroke": page, "strokeWidth": 4, "color": page, "opacity": 0.8},
+        {"color": _GREY},
+    )
     return [
         {
-            "data": {"values": [{"value": value}]},
-            "mark": {"type": "rule", "strokeDash": [4, 4], "color": _GREY},
-            "encoding": {"y": {"field": "value", "type": "quantitative"}},
-        },
-        {
             "data": {"values": [{"value": value, "name": titled(name)}]},
-            "mark": {
-                "type": "text",
-                "align": "right",
-                "dx": -4,
-                "dy": -6,
-                "x": "width",
-                "color": _GREY,
-                "fontSize": 11,
-            },
+            "mark": {**text, **look},
             "encoding": {"y": {"field": "value", "type": "quantitative"}, "text": {"field": "name"}},
-        },
+        }
+        for look in looks
     ]
 
 
-def _colours(drawn: Sequence[str], found: Mapping[str, LayerCurve]) -> dict[str, Any]:
-    """Give each curve its colour; on a dark page those that would be hard to see are lighter."""
+def page_colours(names: Iterable[str]) -> dict[str, str]:
+    """Give each series its colour; on a dark page those that would be hard to see are lighter."""
     is_dark = st.context.theme.type == "dark"
-    names = list(dict.fromkeys(name for result in found.values() for name in result.series))
-    own = colours_of(names)
-    by_title = {titled(name): (_DARK.get(colour, colour) if is_dark else colour) for name, colour in own.items()}
+    return {name: _DARK.get(own, own) if is_dark else own for name, own in colours_of(list(names)).items()}
+
+
+def _colours(drawn: Sequence[str], found: Mapping[str, LayerCurve]) -> dict[str, Any]:
+    """Give the curves that are drawn their colours, which stay when others are hidden."""
+    own = page_colours(dict.fromkeys(name for result in found.values() for name in result.series))
+    by_title = {titled(name): colour for name, colour in own.items()}
     return {"domain": list(drawn), "range": [by_title[title] for title in drawn]}
 
 

@@ -141,9 +141,10 @@ def _drawn(results: Mapping[str, GrammarScores], *, is_done: bool) -> None:
     for name, result in good.items():
         low, high = result.cluster_interval or result.interval
         of = f"{frame.plain(name)}: the" if len(good) > 1 else "The"
+        drawn = "paradigms" if result.cluster_interval else "pairs"
         st.markdown(
-            f"{of} grammatical sentence wins in **{percent(result.preference)} %** [{percent(low)}, "
-            f"{percent(high)}] of {result.n:,} pairs, {percent(result.numbers['macro'])} % as the mean over "
+            f"{of} grammatical sentence wins in **{percent(result.preference)} %** [{percent(low)}, {percent(high)}; "
+            f"{drawn} drawn again] of {result.n:,} pairs, {percent(result.numbers['macro'])} % as the mean over "
             f"paradigms; variant {frame.plain(str(result.provenance['variant']))}, {result.ties:,} ties."
         )
     if good:
@@ -170,7 +171,8 @@ def _dots(results: Mapping[str, GrammarScores]) -> None:
     names, models = list(dict.fromkeys(row["name"] for row in rows)), list(results)
     y: dict[str, Any] = {"field": "name", "type": "nominal", "sort": names, "title": None, "axis": {"labelLimit": 240}}
     offset = {"yOffset": {"field": "model", "type": "nominal", "sort": models}} if len(models) > 1 else {}
-    x = {"type": "quantitative", "scale": {"domain": [0, 100]}, "title": "grammatical sentence wins (%)"}
+    axis = {"title": "grammatical sentence wins (%)", "titleAnchor": "end"}
+    x = {"type": "quantitative", "scale": {"domain": [0, 100]}, "axis": axis}
     colour = {
         "field": "reading",
         "type": "nominal",

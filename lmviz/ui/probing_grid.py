@@ -1,10 +1,12 @@
-"""A grid of amounts: darker is more, what is no number is left empty."""
+"""A grid of amounts: further from the page's colour is more, what is no number is left empty."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+
+_LIGHT, _DARK = ("#eaf1fb", "#08488f"), ("#1a2233", "#9cc4f5")  # from least to most, on each page
 
 
 def grid(
@@ -40,7 +42,11 @@ def grid(
     colour = {
         "field": "value",
         "type": "quantitative",
-        "scale": {"scheme": "blues", "domain": [low, high]},
+        "scale": {
+            "range": list(_DARK if st.context.theme.type == "dark" else _LIGHT),
+            "interpolate": "lab",
+            "domain": [low, high],
+        },
         "legend": {"title": names[2], "orient": "top", "gradientLength": 160},
     }
     shown = [
@@ -51,7 +57,7 @@ def grid(
     ]
     spec = {
         "height": {"step": 20},
-        "width": {"step": 28},
+        "width": {"step": 24},
         "mark": "rect",
         "encoding": {
             "x": {"field": "column", "type": "nominal", "sort": list(columns), "title": names[1]},

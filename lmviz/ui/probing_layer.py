@@ -39,19 +39,16 @@ def layer(result: ProbeCurve, run: ProbeRun, *, clicked: int | None) -> None:
         st.session_state["_probing_clicked"] = clicked
         st.session_state["probing_layer"] = wanted
     st.markdown("#### One layer")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        chosen = (
-            st.select_slider("Layer", result.layers, key="probing_layer", width=320) if len(result.layers) > 1 else top
-        )
-        view = st.segmented_control(
-            "View",
-            list(_VIEWS),
-            default="confusion",
-            format_func=_VIEWS.__getitem__,
-            key="probing_view",
-            required=True,
-            label_visibility="collapsed",
-        )
+    chosen = st.select_slider("Layer", result.layers, key="probing_layer", width=320) if len(result.layers) > 1 else top
+    view = st.segmented_control(
+        "View",
+        list(_VIEWS),
+        default="confusion",
+        format_func=_VIEWS.__getitem__,
+        key="probing_view",
+        required=True,
+        label_visibility="collapsed",
+    )
     draw = {"confusion": _confusion, "calibration": _calibration, "hardest": _hardest}
     if view == "vectors":
         _vectors(run, int(chosen))

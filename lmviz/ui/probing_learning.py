@@ -5,8 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from lmviz.results import CodelengthCurve
-
-_COLOURS = {"task": "#0072b2", "control": "#d55e00"}
+from lmviz.ui.probing_curve import page_colours
 
 
 def learning(result: CodelengthCurve) -> None:
@@ -25,12 +24,17 @@ def learning(result: CodelengthCurve) -> None:
         for block, size in enumerate(result.sizes)
     ]
     encoding = {
-        "x": {"field": "labels", "type": "quantitative", "scale": {"type": "log"}, "title": "labels to train on"},
+        "x": {
+            "field": "labels",
+            "type": "quantitative",
+            "scale": {"type": "log", "nice": False, "padding": 12},
+            "title": "labels to train on",
+        },
         "y": {"field": "bits", "type": "quantitative", "title": "bits a label of the next block"},
         "color": {
             "field": "of",
             "type": "nominal",
-            "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())},
+            "scale": {"domain": list(result.learning), "range": list(page_colours(result.learning).values())},
             "legend": {"orient": "top", "title": None},
         },
         "tooltip": [{"field": "of"}, {"field": "labels"}, {"field": "bits", "format": ".3f"}],

@@ -69,7 +69,7 @@ def test_every_probe_can_be_fitted(probing: Open, probe: str) -> None:
         "mlp": "**selectivity ",
         "mdl": "bits a label",
         "v-information": "highest at layer",
-        "edge": "share of the mix",
+        "edge": "micro F1 with all layers",
     }.get(probe, "edges found")
     faultless(done(probing(limit="30", probe=probe), "probing_start", said=said))
 

@@ -23,7 +23,9 @@ def said(*, sharpness: float, seed: int = 0) -> ProbeCurve:
     sample = MAKERS["ProbeCurve"](["a", "b"])
     assert isinstance(sample, ProbeCurve)
     return replace(
-        sample, layers=(0,), series={}, low={}, high={}, labels=tuple(map(str, range(LABELS))), label=label,
+        sample, layers=(0,), series={}, low={}, high={}, information=np.zeros(1, dtype=np.float32),
+        labels=tuple(map(str, range(LABELS))), label=label, text_of=np.zeros(N, dtype=np.int64),
+        spans=np.zeros((N, 1, 2), dtype=np.int64), forms=("",) * N, seeds={},
         predicted=told.argmax(axis=1)[None], confidence=told.max(axis=1)[None].astype(np.float32),
         probability=told[np.arange(N), label][None].astype(np.float32),
     )  # fmt: skip
