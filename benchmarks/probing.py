@@ -54,10 +54,11 @@ def main(folder: str, name: str = "minilm") -> None:
         if loaded is None:
             del os.environ["LMVIZ_CACHE_DIR"]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    ratio = sum(around) / 2 / capture
     lines = [
         f"{name}: {len(run.parts(0)):,} words to train on, {len(run.steps)} probes",
         f"reading and tokenizing {prepared:.0f} s, capture {capture:.0f} s",
-        f"plain passes {around[0]:.0f} s and {around[1]:.0f} s, so at {sum(around) / 2 / capture:.2f} x their throughput",
+        f"plain passes {around[0]:.0f} s and {around[1]:.0f} s, so at {ratio:.2f} x their throughput",
         f"everything else {rest:.0f} s (said: {said:.0f} s), in all {(prepared + capture + rest) / 60:.1f} min",
         f"peak memory {peak:.2f} GB, activations {run.capture.n_bytes / 1e9:.2f} GB on disk for each of the two models",
     ]

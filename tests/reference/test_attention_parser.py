@@ -94,7 +94,7 @@ def test_a_head_that_looks_back_parses_chains_and_is_chosen(tmp_path: Path) -> N
 def test_shuffled_trees_are_parsed_by_no_head(tmp_path: Path) -> None:
     found = ask(lmviz.wrap(*handmade()), source=written(tmp_path, previous(120, is_shuffled=True)))
     row = found.relations.index("chain")
-    assert found.accuracy[row] < 0.45
+    assert abs(found.accuracy[row] - 0.2) < 0.1  # one of five other words
     assert not found.is_significant[row]
 
 
