@@ -95,8 +95,8 @@ def take(browser: Browser, address: str, page_name: str, look: str) -> None:
         page.locator(".lmviz-token-strip, .lmviz-panels").first.wait_for(timeout=PATIENCE * 1000)
         page.get_by_text("Method, reference, caution").wait_for(timeout=PATIENCE * 1000)
     elif page_name in EXPLAINED:
-        done, button = page.get_by_text(EXPLAINED[page_name]), page.get_by_test_id("stBaseButton-primary")
-        done.or_(button).last.wait_for(timeout=PATIENCE * 1000)
+        done, button = page.get_by_text(EXPLAINED[page_name]).first, page.get_by_test_id("stBaseButton-primary")
+        done.or_(button).first.wait_for(timeout=PATIENCE * 1000)
         page.wait_for_timeout(2000)  # what is quick comes by itself
         if not done.count():  # else it is remembered from another look
             button.last.click()
