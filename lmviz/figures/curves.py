@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from types import MappingProxyType
 
 import numpy as np
@@ -71,10 +72,9 @@ def titled(name: str) -> str:
 
 def colours_of(names: Sequence[str]) -> dict[str, str]:
     """Give each series its colour: its own, or the next that none of them has."""
-    own = {name: COLOURS[name] for name in names if name in COLOURS}
-    free = [colour for colour in OTHERS if colour not in own.values()]
-    others = [name for name in names if name not in own]
-    return {**own, **{name: free[place % len(free)] for place, name in enumerate(others)}}
+    taken = {COLOURS[name] for name in names if name in COLOURS}
+    free = cycle(colour for colour in OTHERS if colour not in taken)
+    return {name: COLOURS.get(name) or next(free) for name in names}
 
 
 def layer_curve(result: LayerCurve) -> Scene:
@@ -92,12 +92,12 @@ def layer_curve(result: LayerCurve) -> Scene:
 
     shapes: list[Shape] = [Box(left, top, _WIDTH, _HEIGHT, stroke=LINE), *_axes(result, at, (low, high))]
     colours = colours_of(names)
-    for name in names:
-        shapes += _band(result, name, at, colours[name])
+    for name, colour in colours.items():
+        shapes += _band(result, name, at, colour)
     shapes += [shape for value in result.baselines.values() for shape in _dashed(at, result.layers, value)]
-    for name in names:
-        shapes += _curve(result, name, at, colours[name])
-    legend, right = _legend(result, names, (left + _WIDTH + 28, top))
+    for name, colour in colours.items():
+        shapes += _curve(result, name, at, colour)
+    legend, right = _legend(result, colours, (left + _WIDTH + 28, top))
     bottom = max(top + _HEIGHT + 44, top + 22 * (len(names) + len(result.baselines)) + 8)
     return framed(result, Content([*shapes, *legend], right, bottom, finding(result), _notes(result)))
 
@@ -185,19 +185,18 @@ def _dashed(at: At, layers: Sequence[int], value: float) -> list[Shape]:
     return [Box(left + start, y - 0.6, _DASH, 1.2, fill=QUIET) for start in np.arange(0, _WIDTH - _DASH, 2 * _DASH)]
 
 
-def _legend(result: LayerCurve, names: Sequence[str], place: tuple[float, float]) -> tuple[list[Shape], float]:
+def _legend(result: LayerCurve, colours: Mapping[str, str], place: tuple[float, float]) -> tuple[list[Shape], float]:
     x, y = place
     shapes: list[Shape] = []
-    texts, colours = [], colours_of(names)
-    for row, name in enumerate(names):
-        values = result.series[name]
-        top = _telling(result, name)
+    texts = []
+    for row, (name, colour) in enumerate(colours.items()):
+        values, top = result.series[name], telling(result, name)
         texts.append(f"{titled(name)}: {_number(result, float(values[top]))} at layer {result.layers[top]}")
         shapes += [
-            Box(x, y + 22 * row + 4, 14, 4, fill=colours[name]),
+            Box(x, y + 22 * row + 4, 14, 4, fill=colour),
             Label(x + 22, y + 22 * row + 6, texts[-1], 11, colour=TEXT),
         ]
-    for row, (name, value) in enumerate(result.baselines.items(), start=len(names)):
+    for row, (name, value) in enumerate(result.baselines.items(), start=len(colours)):
         texts.append(f"{titled(name)}: {_number(result, value)}")
         shapes += [
             Box(x, y + 22 * row + 5, _DASH, 1.2, fill=QUIET), Box(x + 8, y + 22 * row + 5, _DASH, 1.2, fill=QUIET),
@@ -210,7 +209,7 @@ def _is_cost(result: LayerCurve, name: str) -> bool:
     return isinstance(result, CodelengthCurve) and name in result.codes
 
 
-def _telling(result: LayerCurve, name: str) -> int:
+def telling(result: LayerCurve, name: str) -> int:
     """Give the place of the layer where a series is highest, or lowest where it counts what a code takes."""
     values = result.series[name]
     return int(np.nanargmin(values) if _is_cost(result, name) else np.nanargmax(values))
@@ -228,7 +227,7 @@ def finding(result: LayerCurve) -> str:
         named = (("micro_f1", "micro F1 with all layers"), ("control_f1", "control"), ("selectivity", "selectivity"))
         return f"{', '.join(_f1(result, *pair) for pair in named)}."
     name = next(iter(result.series))
-    values, top = result.series[name], _telling(result, name)
+    values, top = result.series[name], telling(result, name)
     which = "lowest" if _is_cost(result, name) else "highest"
     said = f"{titled(name)}: {which} at layer {result.layers[top]} with {_number(result, float(values[top]))}"
     said = said if result.unit == "share" else f"{said} {result.unit}"

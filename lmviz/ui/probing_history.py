@@ -3,13 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from lmviz.analyses.probing.sources import ALL
-from lmviz.figures.curves import titled
-from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
+from lmviz.figures.curves import telling, titled
+from lmviz.results import LayerCurve, ProbeCurve
 
 _KEPT, _MOST = "_probing_history", 50
 
@@ -36,13 +35,12 @@ def _row(result: LayerCurve) -> dict[str, object]:
         "sentences": given.get("limit") or "all",
     }
     probe, measure, layer, numbers = _numbers(result)
-    is_share = result.unit == "share"
+    scale = 100 if result.unit == "share" else 1
     told = {
-        name: None if number is None else number * (100 if is_share else 1)
-        for name, number in zip(("control", "selectivity"), numbers[1:], strict=True)
+        name: None if number is None else number * scale
+        for name, number in zip(("found", "control", "selectivity"), numbers, strict=True)
     }
-    found = numbers[0] * (100 if is_share else 1)
-    return {**shared, "probe": probe, "layer": layer, "measure": measure, "found": found, **told}
+    return {**shared, "probe": probe, "layer": layer, "measure": measure, **told}
 
 
 def _numbers(result: LayerCurve) -> tuple[str, str, str, tuple[float, float | None, float | None]]:
@@ -53,8 +51,7 @@ def _numbers(result: LayerCurve) -> tuple[str, str, str, tuple[float, float | No
         return probe, "micro F1, %", "all", own  # type: ignore[return-value]
     name = next(iter(result.series))
     values = result.series[name]
-    is_code = isinstance(result, CodelengthCurve)
-    top = int(np.nanargmin(values) if is_code else np.nanargmax(values))
+    top = telling(result, name)
     control = next((one for one in (f"{name}_control", "control") if one in result.series), "")
     others = (result.series.get(one) for one in (control, "selectivity"))
     measure = f"{titled(name)}, %" if result.unit == "share" else result.unit

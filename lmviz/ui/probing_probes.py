@@ -12,7 +12,7 @@ from lmviz.analyses.probing.linear_probe import completed
 from lmviz.engine.local import gate
 from lmviz.engine.tasks import Task, Telling
 from lmviz.errors import Cancelled
-from lmviz.figures.curves import finding
+from lmviz.figures.curves import finding, telling
 from lmviz.results import CodelengthCurve, LayerCurve, ProbeCurve
 from lmviz.ui import (
     attribution_run,
@@ -149,7 +149,7 @@ def _headline(found: Mapping[str, LayerCurve]) -> None:
         if isinstance(result, ProbeCurve):
             st.markdown(f"**{frame.plain(name)}**: {probe_sentence(result)}")
         elif isinstance(result, CodelengthCurve):
-            row = int(result.series["task"].argmin())
+            row = telling(result, "task")
             st.markdown(
                 f"**{frame.plain(name)}**: shortest at layer {result.layers[row]}, "
                 f"**{result.series['task'][row]:.3g} bits a label** where the uniform code takes "

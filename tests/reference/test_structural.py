@@ -1,5 +1,6 @@
 """The structural probe finds a tree that is there by construction, and none in noise; its gradients are right."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def random_heads(n: int, generator: np.random.Generator) -> tuple[int, ...]:
     return tuple(heads)
 
 
+def ways(heads: Sequence[int], names: np.ndarray) -> np.ndarray:
+    """Write each word as the sum over its way to the root of one direction per edge, named after the lower word."""
+    x = np.zeros((len(heads), WIDTH))
+    for word in range(len(heads)):
+        at = word
+        while heads[at] != -1:
+            x[word, names[at]] = 1.0
+            at = heads[at]
+    return x
+
+
 def grown(n_sentences: int, *, is_tree: bool, seed: int = 0) -> list[Tree]:
     """Make sentences whose vectors are their tree, hidden in a rotated space with noise beside it; or only noise.
 
@@ -49,13 +61,7 @@ def grown(n_sentences: int, *, is_tree: bool, seed: int = 0) -> list[Tree]:
     for _ in range(n_sentences):
         n = int(generator.integers(5, LONGEST + 1))
         heads = random_heads(n, generator)
-        x = np.zeros((n, WIDTH))
-        names = generator.permutation(LONGEST)
-        for word in range(n):
-            at = word
-            while heads[at] != -1:
-                x[word, names[at]] = 1.0
-                at = heads[at]
+        x = ways(heads, generator.permutation(LONGEST))
         if not is_tree:
             x[:] = 0
         x[:, LONGEST:] = generator.normal(size=(n, WIDTH - LONGEST))
@@ -102,14 +108,7 @@ def test_trees_that_forms_have_drawn_are_found_where_vectors_are_those_trees_and
         for _ in range(n_sentences):
             forms = [f"word{number}" for number in generator.integers(0, 40, size=int(generator.integers(6, LONGEST)))]
             heads = control_heads(forms, range(len(forms)), seed=0)
-            x = np.zeros((len(forms), WIDTH))
-            for word in range(len(forms)):
-                at = word
-                while heads[at] != -1:
-                    x[word, at] = 1.0
-                    at = heads[at]
-            if not is_told:
-                x = generator.normal(size=x.shape)
+            x = ways(heads, np.arange(LONGEST)) if is_told else generator.normal(size=(len(forms), WIDTH))
             found.append(Tree((x @ turn).astype(np.float32), heads, tuple(range(len(forms)))))
         return found
 

@@ -35,19 +35,15 @@ def attached(material: Material, found: Pieces, *, seed: int) -> Pieces:
     n = len(material.label)
     starts = material.spans[:, :, 0].T.reshape(-1)  # of the first words, then of the second
     names = _candidates(material, found, starts)
-    forms = [
-        material.texts[text][start:end]
-        for text, (start, end) in zip(material.text_of.tolist(), material.spans[:, 0].tolist(), strict=True)
-    ]
+    spans = material.spans[:, 0].tolist()
+    places = [(material.texts[text], *span) for text, span in zip(material.text_of.tolist(), spans, strict=True)]
+    forms = [text[start:end] for text, start, end in places]
     rules = {form: rule_of(form, seed=seed) for form in set(forms)}
     drawn = np.array([rules[form] for form in forms], dtype=np.int64)
     named = names[drawn, np.arange(n)]
     others = np.stack([(drawn + step) % len(RULES) for step in (1, 2)])
     is_other = starts[names[others, np.arange(n)]] != starts[named]
-    coins = [
-        number_of(f"{material.texts[text]}\n{start}", seed) < 0.5
-        for text, start in zip(material.text_of.tolist(), material.spans[:, 0, 0].tolist(), strict=True)
-    ]
+    coins = [number_of(f"{text}\n{start}", seed) < 0.5 for text, start, _ in places]
     taken = np.where(is_other.all(axis=0), np.array(coins), is_other[1]).astype(np.int64)
     wrong = names[others[taken, np.arange(n)], np.arange(n)]
     is_head = material.label == material.labels.index(HEAD) if HEAD in material.labels else np.zeros(n, dtype=bool)

@@ -239,16 +239,18 @@ def _numbers(told: Told) -> dict[str, float]:
     return {**sides, **unseen, "n_labels": float(len(material.labels)), "entropy": _entropy(told)}
 
 
-def _prior(told: Told) -> np.ndarray:
-    counts = np.bincount(told.run.material.label[told.run.parts(TRAIN)], minlength=len(told.run.material.labels))
+def label_shares(run: ProbeRun, labels: np.ndarray) -> np.ndarray:
+    """Give how frequent each label is in the training part, of the task's labels or of a control's."""
+    counts = np.bincount(labels[run.parts(TRAIN)], minlength=len(run.material.labels))
     found: np.ndarray = counts / counts.sum()
     return found
 
 
 def _entropy(told: Told) -> float:
     """Give how many bits a test label takes for somebody who knows how frequent labels are in training."""
-    known = told.run.material.label[told.parts]
-    return float(-np.log2(_prior(told)[known[known != UNKNOWN]]).mean())
+    label = told.run.material.label
+    known = label[told.parts]
+    return float(-np.log2(label_shares(told.run, label)[known[known != UNKNOWN]]).mean())
 
 
 def _information(told: Told) -> np.ndarray:

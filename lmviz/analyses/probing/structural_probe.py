@@ -10,7 +10,7 @@ from lmviz.analyses.base import Analysis, Progress, ignore, provenance
 from lmviz.analyses.bias.locating import fingerprint
 from lmviz.analyses.probing.fitting import Whitening, whitening
 from lmviz.analyses.probing.material import DEV, SPLITS, TEST, TRAIN, Division, divided
-from lmviz.analyses.probing.probe_run import chosen_layers
+from lmviz.analyses.probing.probe_run import CONTROL, chosen_layers
 from lmviz.analyses.probing.sources import Source, trees_of
 from lmviz.analyses.probing.structural import (
     Settings,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SLUG, TITLE = "structural-probe", "Structural probe"
 MEASURES = ("uuas", "dspr", "root", "nspr")
-RANDOM, CONTROL = "random_weights", "control"
+RANDOM = "random_weights"
 
 
 @dataclass(frozen=True)
@@ -208,14 +208,12 @@ def _result(asked: _Asked, done: Done) -> LayerCurve:
 
 def _neighbours(words: Words) -> float:
     """Give the share of edges of the test sentences that tie neighbours."""
-    test = [row for row, usable in zip(words.rows, words.usable, strict=True) if row.side == TEST and usable]
-    hits, edges = chain_scores([bare(row) for row in test])
+    hits, edges = chain_scores([bare(words.rows[number]) for number in words.on(TEST)])
     return float(hits.sum() / max(1.0, edges.sum()))
 
 
 def _counts(words: Words) -> dict[str, float]:
-    sides = [row.side for row, usable in zip(words.rows, words.usable, strict=True) if usable]
-    return {f"n_{name}": float(sides.count(side)) for side, name in enumerate(SPLITS)}
+    return {f"n_{name}": float(len(words.on(side))) for side, name in enumerate(SPLITS)}
 
 
 def _note(words: Words, skipped: Sequence[str]) -> str:

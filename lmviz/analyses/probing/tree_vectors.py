@@ -26,9 +26,13 @@ class Words:
     found: Pieces
     usable: np.ndarray  # sentences all of whose words have tokens
 
+    def on(self, side: int) -> list[int]:
+        """Give the sentences of a side that can be asked about, as numbers."""
+        return [number for number, row in enumerate(self.rows) if row.side == side and self.usable[number]]
+
     def trees(self, activations: "Activations", layer: int, *, side: int) -> list[Tree]:
         """Give the sentences of a side with the vectors of a layer."""
-        chosen = [number for number, row in enumerate(self.rows) if row.side == side and self.usable[number]]
+        chosen = self.on(side)
         if not chosen:
             return []
         lengths = [len(self.rows[number].targets) for number in chosen]
@@ -43,10 +47,10 @@ class Words:
 
     def controls(self, trees: Sequence[Tree], *, side: int, seed: int) -> list[Tree]:
         """Give what `trees` gave with the trees that the word forms have drawn."""
-        chosen = [row for row, usable in zip(self.rows, self.usable, strict=True) if row.side == side and usable]
+        forms = ([target.form for target in self.rows[number].targets] for number in self.on(side))
         return [
-            Tree(tree.vectors, control_heads([target.form for target in row.targets], tree.kept, seed=seed), tree.kept)
-            for tree, row in zip(trees, chosen, strict=True)
+            Tree(tree.vectors, control_heads(own, tree.kept, seed=seed), tree.kept)
+            for tree, own in zip(trees, forms, strict=True)
         ]
 
 

@@ -12,6 +12,7 @@ from lmviz.analyses.probing.material import DEV, TEST, TRAIN, UNKNOWN
 from lmviz.analyses.probing.outcomes import Outcome, keep, kept, said
 from lmviz.analyses.probing.probe_run import CONTROL, TASK, LayerVectors, ProbeRun, Step, probe_run
 from lmviz.analyses.probing.probe_run import Params as ProbeParams
+from lmviz.analyses.probing.probe_summary import label_shares
 from lmviz.errors import Cancelled
 from lmviz.results import Check, LayerCurve
 from lmviz.statistics import resampled
@@ -148,9 +149,8 @@ def _result(run: ProbeRun, logs: Logs, params: Params) -> LayerCurve:
 def _surprise(run: ProbeRun, what: str) -> np.ndarray:
     """Give the bits of each test item's label for somebody who knows how frequent labels are in training."""
     labels = run.labels(Step(run.layers[0], what, 0))
-    shares = np.bincount(labels[run.parts(TRAIN)], minlength=len(run.material.labels)) / len(run.parts(TRAIN))
     with np.errstate(divide="ignore"):
-        found: np.ndarray = -np.log2(shares[labels[run.parts(TEST)]])
+        found: np.ndarray = -np.log2(label_shares(run, labels)[labels[run.parts(TEST)]])
     return found
 
 

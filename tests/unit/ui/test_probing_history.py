@@ -38,6 +38,7 @@ def test_a_code_is_told_where_it_is_shortest_and_what_has_no_control_has_no_numb
     code = MAKERS["CodelengthCurve"](["a"])
     assert isinstance(code, CodelengthCurve)
     series = {"task": column(3, 1, 2, 4), "control": column(4, 4, 4, 4), "selectivity": column(1, 3, 2, 0)}
-    found = _numbers(replace(code, series=series, low={}, high={}, unit="bits per label"))
+    codes = {name: np.tile(series[name][:, None], 2) for name in ("task", "control")}
+    found = _numbers(replace(code, series=series, codes=codes, low={}, high={}, unit="bits per label"))
     assert found[1:] == ("bits per label", "1", (1.0, 4.0, 3.0))
     assert _numbers(curve(series={"information": column(1, 2, 3, 0)}, unit="bits"))[3] == (3.0, None, None)
