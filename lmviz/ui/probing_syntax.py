@@ -120,7 +120,7 @@ def _dots(result: HeadParsing) -> None:
         "y": {"field": "relation", "type": "nominal", "sort": names, "title": None},
         "yOffset": {"field": "who", "type": "nominal", "sort": list(_WHO.values())},
         "color": {
-            "field": "who", "type": "nominal", "legend": {"orient": "top", "title": None, "columns": 2},
+            "field": "who", "type": "nominal", "legend": {"orient": "top", "title": None, "columns": 1},
             "scale": {"domain": list(_WHO.values()), "range": _COLOURS[theme]},
         },
         "tooltip": [
