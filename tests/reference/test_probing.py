@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
 import lmviz
 from lmviz.analyses.probing.fitting import fit_linear
@@ -145,6 +146,14 @@ def test_every_task_is_asked_or_refused_in_a_sentence(task: str, tmp_path: Path)
     found = run(model, source, **asked)
     assert np.isfinite(found.series["accuracy"]).all()
     assert found.item == {"head": "pair", "depth": "word"}.get(task, "text")
+
+
+def test_macro_f1_is_that_of_scikit_learn(tmp_path: Path) -> None:
+    found = run(lmviz.wrap(*tiny("bert")), written(tmp_path, many()), task="relation", random_weights=False)
+    for row, predicted in enumerate(found.predicted):
+        known = np.unique(found.label[found.label >= 0])
+        wanted = f1_score(found.label, predicted, labels=known, average="macro", zero_division=0.0)
+        assert found.series["macro_f1"][row] == pytest.approx(wanted, abs=1e-6)
 
 
 def test_pairs_of_words_have_both_vectors(tmp_path: Path) -> None:
